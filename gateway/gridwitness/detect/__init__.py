@@ -1,0 +1,1 @@
+"""Detection: pure functions over arrays and register. No I/O, no clock."""

@@ -1,0 +1,1 @@
+"""Evidence: raw segments, bundles, and the verifier that a regulator can audit."""

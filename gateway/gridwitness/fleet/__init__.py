@@ -1,0 +1,1 @@
+"""Boards: claim, keys, enrolment."""

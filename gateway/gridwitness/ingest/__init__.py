@@ -1,0 +1,1 @@
+"""Ways in: MQTT records of boards, meter files."""

@@ -1,0 +1,1 @@
+"""Processes of one gateway: supervisor, live engine, broker, demo."""

@@ -1,0 +1,1 @@
+"""Simulated plant, and twins of meters that speak the devices' own protocols."""

@@ -1,0 +1,1 @@
+"""The store of record (SQLite): raw payloads, decoded intervals, findings."""
