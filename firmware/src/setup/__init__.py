@@ -1,0 +1,1 @@
+"""Bringing a board into service."""
