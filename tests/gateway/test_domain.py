@@ -1,5 +1,7 @@
 """Clocks, moments and errors."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +26,34 @@ def test_a_reader_cannot_move_the_scenario(tmp_path: Path) -> None:
     reader = ScenarioClock(tmp_path / "clock")
     with pytest.raises(TypeError):
         reader.set_ms(6)
+
+
+def test_a_reader_never_sees_a_torn_time(tmp_path: Path) -> None:
+    """Half a million reads beside a process that writes as fast as it can: only times that were written."""
+    path = tmp_path / "clock"
+    base = 1_796_054_400_000
+    ScenarioClock(path, create_at_ms=base)
+    code = f"""
+from pathlib import Path
+from gridwitness.domain.clock import ScenarioClock
+clock = ScenarioClock(Path({str(path)!r}), create_at_ms={base})
+print(flush=True)
+while True:
+    for n in range(1000):
+        clock.set_ms({base} + n)
+"""
+    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    try:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        reader = ScenarioClock(path)
+        seen = {reader.now_ms() for _ in range(500_000)}
+    finally:
+        writer.kill()
+        writer.communicate()
+    assert len(seen) > 1
+    assert min(seen) >= base
+    assert max(seen) < base + 1000
 
 
 def test_the_system_clock_is_the_default() -> None:
