@@ -39,8 +39,9 @@ format: setup  ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-contract: setup  ## write docs/contract from the wire contract's tables
+contract: setup  ## write the generated pages: wire contract, settings
 	@$(BIN)/python -m gwire.schema docs/contract
+	@$(BIN)/python -m gridwitness.service.settings > docs/operator/settings.md
 
 bench-demo: setup  ## 20 seeds of the demo: how often the truth lies in the stated interval
 	@$(BIN)/python -m gridwitness.service.bench_demo --seeds $${SEEDS:-20}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DemoRun, end, start_demo
+from demo_run import DemoRun, end, start_demo
 
 pytestmark = pytest.mark.e2e
 

@@ -194,3 +194,17 @@ def markdown() -> str:
     """The table for the documentation."""
     rows = [f"| `{row.key}` | {row.kind} | `{'' if row.default is None else row.default}` | {row.meaning} |" for row in table()]
     return "\n".join(["| setting | value | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def page() -> str:
+    """``docs/operator/settings.md``."""
+    head = """# Settings of a gateway
+
+They stand in `DIR/gateway.yaml`. Each has a default; a file that is not there is written at the first `gridwitness run DIR`. A key that
+does not exist is an error that names the file and the line. This page is written by `make contract`; do not edit it.
+"""
+    return f"{head}\n{markdown()}"
+
+
+if __name__ == "__main__":  # python -m gridwitness.service.settings > docs/operator/settings.md
+    print(page(), end="")
