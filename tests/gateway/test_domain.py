@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gridwitness.domain.clock import FixedClock, ScenarioClock, SystemClock, open_clock
 from gridwitness.domain.errors import InputError, Problem
-from gridwitness.domain.moments import hour_key, iso, parse_ms
+from gridwitness.domain.moments import hour_key, iso, parse_ms, spoken
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,6 +72,7 @@ def test_iso_and_back(moment: datetime) -> None:
 def test_moments_carry_an_offset() -> None:
     assert parse_ms("2025-01-01T08:00:00+08:00") == parse_ms("2025-01-01T00:00:00Z")
     assert iso(parse_ms("2025-01-01T00:00:00Z"), "Asia/Shanghai") == "2025-01-01T08:00:00+08:00"
+    assert spoken(parse_ms("2025-01-01T00:00:59Z"), "Asia/Shanghai") == "2025-01-01 08:00 (+08:00)"
     assert hour_key(parse_ms("2025-01-01T08:30:00+08:00")) == "2025-01-01T00"
     with pytest.raises(ValueError, match="no offset"):
         parse_ms("2025-01-01T00:00:00")

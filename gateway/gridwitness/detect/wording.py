@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gridwitness.detect.balance import Plan
 from gridwitness.detect.suspects import Suspect
-from gridwitness.domain.finding import BEHIND_THE_METER_SUPPLY, CALIBRATION_CONFLICT, CASE, Finding
-from gridwitness.domain.moments import iso
+from gridwitness.domain.finding import BEHIND_THE_METER_SUPPLY, CALIBRATION_CONFLICT, CASE, Energy, Finding
+from gridwitness.domain.moments import spoken
 
 
 def explanation(finding: Finding, plan: Plan, zone: str) -> tuple[str, str]:
@@ -29,7 +29,7 @@ def not_observable(plan: Plan) -> tuple[str, ...]:
 
 def instrument(point: str, suspect: Suspect, from_ms: int, zone: str) -> tuple[str, str]:
     """(zh, en) for an instrument at fault."""
-    since = iso(from_ms, zone)
+    since = spoken(from_ms, zone)
     if suspect.mark == "shifted":
         minutes, way = abs(suspect.shift_ms) / 60_000, ("late", "慢") if suspect.shift_ms > 0 else ("early", "快")
         return (
@@ -47,6 +47,12 @@ def instrument(point: str, suspect: Suspect, from_ms: int, zone: str) -> tuple[s
 
 def _power(w: float) -> str:
     return f"{w / 1000:.1f} kW" if abs(w) < 1e6 else f"{w / 1e6:.3f} MW"
+
+
+def _mean(e: Energy) -> str:
+    """Mean power with the uncertainty that the energy has."""
+    u95_w = e.u95_wh / e.energy_wh * e.mean_power_w if e.energy_wh else 0.0
+    return f"{_power(e.mean_power_w)} ± {_power(abs(u95_w))}"
 
 
 def _wh(wh: float) -> str:
@@ -74,8 +80,8 @@ def _en(f: Finding, points: str, zone: str) -> list[str]:
         said.append(f"It is covered by {f.covered_by}.")
     if f.confidence is not None and f.prior:
         said.append(
-            f"Probability {_probability(f.confidence)} at a prior of {f.prior.source}; the likelihood ratio (ln {f.llr:.1f}) is the "
-            "evidence alone and not the probability of guilt."
+            f"Probability {_probability(f.confidence)} with the stated prior ({f.prior.source}); the likelihood ratio (ln {f.llr:.1f}) "
+            "is the evidence alone and not the probability of guilt."
         )
     said.append("This is a physical fact, not an offence." if f.status == CASE else "Worth a look; not yet worth an inspector's trip.")
     return said
@@ -88,9 +94,9 @@ def _energy_en(f: Finding, zone: str) -> list[str]:
         where = f"passes the plant-side instrument of {f.subject.id} and does not arrive at its revenue meter"
     else:
         where = f"leaves the generators of {f.subject.id} and arrives on no registered branch"
-    span = f"from {iso(f.from_ms, zone)}" + (f" to {iso(f.to_ms, zone)}" if f.to_ms else "")
+    span = f"from {spoken(f.from_ms, zone)}" + (f" to {spoken(f.to_ms, zone)}" if f.to_ms else "")
     said = [
-        f"On average {_power(e.mean_power_w)} {where}, {span}.",
+        f"On average {_mean(e)} {where}, {span}.",
         f"That makes {_wh(e.energy_wh)} ± {_wh(e.u95_wh)} (k = 2), at least {_wh(e.low_wh)}.",
     ]
     if e.hours_unmeasured > 0.01:
@@ -108,7 +114,7 @@ def _zh(f: Finding, points: str, zone: str) -> list[str]:
     if f.alternatives:
         a = f.alternatives[0]
         verdict = "有此可能，故仅列为关注。" if a.inside_limits else "已超出其限值。"
-        said.append(f"最容易成立的无责解释：{_translated(a.what)}，需要 {a.needed}，限值 {a.limit}，{verdict}")
+        said.append(f"最容易成立的无辜解释：{_translated(a.what)}，需要 {a.needed}，限值 {a.limit}，{verdict}")
     if f.covered_by:
         said.append(f"已有合法依据：{f.covered_by}。")
     if f.confidence is not None and f.prior:
@@ -124,9 +130,9 @@ def _energy_zh(f: Finding, zone: str) -> list[str]:
         where = f"流过联络线 {f.subject.id} 的电厂侧计量点，却没有到达关口表"
     else:
         where = f"流出 {f.subject.id} 的发电机，却没有到达任何登记支路"
-    span = f"自 {iso(f.from_ms, zone)} " + (f"至 {iso(f.to_ms, zone)}" if f.to_ms else "起")
+    span = f"自 {spoken(f.from_ms, zone)} " + (f"至 {spoken(f.to_ms, zone)}" if f.to_ms else "起")
     said = [
-        f"{span}，平均 {_power(e.mean_power_w)} {where}。",
+        f"{span}，平均 {_mean(e)} {where}。",
         f"电量 {_wh(e.energy_wh)} ± {_wh(e.u95_wh)}（k = 2），至少 {_wh(e.low_wh)}。",
     ]
     if e.hours_unmeasured > 0.01:

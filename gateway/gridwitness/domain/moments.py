@@ -23,6 +23,13 @@ def iso(ms: int, zone: tzinfo | str = UTC) -> str:
     return at.isoformat(timespec="milliseconds" if ms % 1000 else "seconds")
 
 
+def spoken(ms: int, zone: str) -> str:
+    """A time in a sentence: ``2026-12-01 00:37 (+08:00)``, in the site's zone."""
+    at = datetime.fromtimestamp(ms / 1000, ZoneInfo(zone))
+    offset = at.strftime("%z")
+    return f"{at:%Y-%m-%d %H:%M} ({offset[:3]}:{offset[3:5]})"
+
+
 def hour_key(ms: int) -> str:
     """The UTC hour as it names a raw segment, for instance ``2026-12-01T04``."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H")
