@@ -166,7 +166,7 @@ def test_dates_are_derived_from_the_first_record_with_a_clock() -> None:
     maker.seal()
     times = dates(records_of(maker))
     assert times[(0, 0)] == 1_796_054_400_000 - 120_000
-    assert times[(0, 3)] == 1_796_054_400_000
+    assert times[(0, 3)] == 1_796_054_340_000  # the start of its interval
 
 
 def test_a_record_older_than_its_firmware_has_no_date() -> None:

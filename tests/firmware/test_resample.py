@@ -9,7 +9,7 @@ import pytest
 from gridwitness.signal import power, resample, windows
 from numpy.typing import NDArray
 
-_ROOM = 1700
+_ROOM = 200
 _SCRIPT = """
 import json
 from array import array
@@ -17,17 +17,20 @@ from core import resample
 buf = array("H", bytes(%d))
 with open("codes.bin", "rb") as file:
     file.readinto(buf)
-out = array("i", bytes(4 * resample.WORDS))
-for start, cycle, cycles, shift in json.loads(%r):
-    resample.sums(buf, 0, %d, array("i", [start, cycle, cycles, shift]), resample.table(shift), out, 0)
+out = array("i", bytes(8 * resample.WORDS))
+for start, length, shift, times in json.loads(%r):
+    resample.wipe(out, 2 * resample.WORDS)
+    table = resample.table(shift)
+    for k in range(times):
+        resample.add_cycle(buf, 0, %d, array("i", [start, length, shift, resample.WORDS]), table, out)
     print(json.dumps(list(out)))
 """
 
 
-def exact_sums(u: NDArray[np.int64], i: NDArray[np.int64], start: int, cycle: int, cycles: int, shift: int) -> list[int]:
+def exact_sums(u: NDArray[np.int64], i: NDArray[np.int64], start: int, length: int, shift: int, times: int) -> list[int]:
     """What the kernel says it does, in integers without bounds: [Σu Σi Σuu Σii Σui ΣUc ΣUs ΣIc ΣIs]."""
-    k, c = np.meshgrid(np.arange(1 << shift), np.arange(cycles), indexing="ij")
-    at = start + (k * cycle >> shift) + c * cycle
+    k = np.arange(1 << shift)
+    at = start + (k * length >> shift)
     f = (at & 0xFFFF) >> 2
     f2 = f * f >> 14
     f3 = f2 * f >> 14
@@ -37,11 +40,10 @@ def exact_sums(u: NDArray[np.int64], i: NDArray[np.int64], start: int, cycle: in
     w1 = 16384 - w0 - w2 - w3
     j = at >> 16
     x, y = ((w0 * s[j - 1] + w1 * s[j] + w2 * s[j + 1] + w3 * s[j + 2] + 8192 >> 14) - 32768 for s in (u, i))
-    angle = 2 * np.pi * np.arange(1 << shift) / (1 << shift)
-    cosine, sine = (np.round(4096 * t(angle)).astype(np.int64) for t in (np.cos, np.sin))
-    folds = [s.sum(axis=1) for s in (x, y)]
-    plain = [x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()]
-    return [int(v) for v in plain + [(fold * t).sum() for fold in folds for t in (cosine, sine)]]
+    angle = 2 * np.pi * k / (1 << shift)
+    waves = [np.round(4096 * t(angle)).astype(np.int64) for t in (np.cos, np.sin)]
+    plain = [x, y, x * x, y * y, x * y] + [s * wave + 128 >> 8 for s in (x, y) for wave in waves]
+    return [times * int(v.sum()) for v in plain]
 
 
 def signals() -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -49,12 +51,14 @@ def signals() -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
     rng = np.random.default_rng(7)
     t = np.arange(_ROOM)
     square = np.where(np.sin(2 * np.pi * t / 64.37) >= 0, 65535, 0)
+    cosine = np.where(np.cos(2 * np.pi * (t - 2) / 64) >= 0, 65535, 0)
     alternating = np.where(t // 2 % 2 == 0, 65535, 0)
     return {
         "top": (np.full(_ROOM, 65535), np.full(_ROOM, 65535)),
         "bottom": (np.zeros(_ROOM, np.int64), np.zeros(_ROOM, np.int64)),
         "opposite": (np.full(_ROOM, 65535), np.zeros(_ROOM, np.int64)),
         "square": (square, 65535 - square),
+        "cosine": (cosine, 65535 - cosine),
         "overshoot": (alternating, 65535 - alternating),
         "noise": (rng.integers(0, 65536, _ROOM), rng.integers(0, 65536, _ROOM)),
     }
@@ -64,12 +68,13 @@ def signals() -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
 def test_sums_are_exact(run_on_board: Callable[..., str], tmp_path: Path, name: str) -> None:
     u, i = signals()[name]
     np.concatenate([u, i]).astype("<u2").tofile(tmp_path / "codes.bin")
-    geometries = [(2 << 16, 64 << 16, 10, 7), (5 * 65536 + 12345, 4_218_591, 10, 6), (3 << 16, 80 << 16, 12, 7), (99_999, 3_813_003, 12, 6)]
-    out = run_on_board(_SCRIPT % (4 * _ROOM, json.dumps(geometries), _ROOM))
-    for line, geometry in zip(out.splitlines(), geometries, strict=True):
+    cycles = [(2 << 16, 64 << 16, 7, 12), (5 * 65536 + 12345, 4_218_591, 6, 10), (3 << 16, 113 << 16, 7, 12), (99_999, 3_813_003, 6, 1)]
+    out = run_on_board(_SCRIPT % (4 * _ROOM, json.dumps(cycles), _ROOM))
+    for line, cycle in zip(out.splitlines(), cycles, strict=True):
         words = json.loads(line)
-        sums = [(high << 16) + low for low, high in zip(words[2::2], words[3::2], strict=True)]
-        assert words[:2] + sums == exact_sums(u, i, *geometry)
+        assert words[:12] == [0] * 12
+        squares = [(high << 16) + low for low, high in zip(words[14:20:2], words[15:20:2], strict=True)]
+        assert words[12:14] + squares + words[20:] == exact_sums(u, i, *cycle)
 
 
 def test_reference_is_exact_for_cubics() -> None:

@@ -10,6 +10,7 @@ body         writing the bytes of a record
 envelope     MAC form and seal form: the suffix that signs a body
 topics       MQTT topic names
 chain        which record follows which; what the gateway may acknowledge
+dating       times of records made before the clock was set (not loaded on the board)
 merkle       RFC 6962 roots over payloads
 schema       JSON Schema and documentation table, generated (not loaded on the board)
 ===========  ==========================================================================================

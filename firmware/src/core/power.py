@@ -10,7 +10,7 @@ of its rms values. Everything that will be summed is an integer; S alone passes 
 
 from math import sqrt
 
-from .resample import TABLE_ONE, WORDS
+from .resample import PHASOR_ONE, WORDS
 
 PER_MILLI = 1_000_000_000
 """1 uV * 1 uA is 1e-12 VA: so many make a milli-voltampere."""
@@ -42,11 +42,11 @@ class Powers:
             uu = n * _word(sums, at + 2) - su * su
             ii = n * _word(sums, at + 4) - si * si
             ui = n * _word(sums, at + 6) - su * si
-            quadrature = _word(sums, at + 8) * _word(sums, at + 14) - _word(sums, at + 10) * _word(sums, at + 12)
+            quadrature = sums[at + 8] * sums[at + 11] - sums[at + 9] * sums[at + 10]
             self.uu[phase] = uu
             self.ii[phase] = ii
             self.p_mw[phase] = self._milli(ui)
-            self.q_mvar[phase] = self._milli(2 * quadrature // (TABLE_ONE * TABLE_ONE))
+            self.q_mvar[phase] = self._milli(2 * quadrature // (PHASOR_ONE * PHASOR_ONE))
             self.s_mva[phase] = self._milli(int(sqrt(uu) * sqrt(ii)))
 
     def _milli(self, product):

@@ -1,10 +1,11 @@
 """Windows of 10 cycles (12 at 60 Hz), synchronised to the mains, that tile time without gap or overlap (IEC 61000-4-30 style).
 
-Blocks of samples go in, windows come out. A window ends where the next begins: at the tenth upward zero crossing after its start.
-Crossings are taken from one voltage (L1; the next phase when it has none). When they fail to come, the window ends after ten of the
-last known periods and is unlocked, so energy goes on being counted through an interruption; the next one is pulled back onto a
-crossing (9.5 to 10.5 periods long, unlocked too). Only a hole in the sample numbers breaks the tiling: after one, as at the start,
-the first window begins at the first crossing (or after two cycles without any).
+Blocks of samples go in, windows come out, cycle by cycle: a cycle ends where the next begins, at the first upward zero crossing that
+is later than half a period. When none has come after one and a half periods it ends after one, so energy goes on being counted through an
+interruption; the next crossing pulls it back. A window is ten cycles in a row and *locked* if each of them ran from crossing to crossing
+within the range of frequencies. Crossings are taken from one voltage: L1, or the next phase when there were none for a whole window. Only
+a hole in the sample numbers breaks the tiling: after one, as at the start, the first window begins at the first crossing (or after
+two cycles without any).
 """
 
 from array import array
@@ -15,18 +16,18 @@ ONE = crossing.ONE
 CHANNELS = 6
 SHIFT = 7
 """128 points per cycle."""
-CHUNK = 80
-"""Samples that are taken at a time: what a board's memory has room for beside a window (a longer block is taken in pieces)."""
+CHUNK = 160
+"""Samples that are taken at a time: a longer block is taken in pieces, so that memory has to hold little more than a cycle."""
 
-_GUARD = 4  # samples that interpolation and the search need beyond a window's end
+_GUARD = 4  # samples that interpolation and the search need beyond a cycle's end
 _FLOOR_PERCENT = 1  # of full scale: below this a voltage has no crossings
 
 
 class Windower:
-    """Cuts a stream of blocks into windows. All memory is taken here (13 KB at 3200 samples a second); `feed` takes none.
+    """Cuts a stream of blocks into windows. All memory is taken here (5 KB at 3200 samples a second); `feed` takes none.
 
-    ``on_window(self)`` is called for each window with these set: ``geometry`` ([start, cycle, cycles, shift], positions in 1/65536
-    samples from sample number ``base``), ``end``, ``sums`` (`resample.WORDS` words for each of 3 phases), ``locked``, ``clipped``.
+    ``on_window(self)`` is called for each window with these set: ``start`` and ``end`` (1/65536 samples from sample number ``base``),
+    ``sums`` (`resample.WORDS` words for each of 3 phases), ``locked``, and ``clipped`` (samples at an end of the range).
     """
 
     def __init__(self, rate_hz, f_nominal_hz, on_window, shift=SHIFT):
@@ -38,11 +39,11 @@ class Windower:
         self.nominal = rate_hz * ONE // f_nominal_hz
         self.shortest = self.nominal * 20 // 23  # 57.5 Hz, and
         self.longest = self.nominal * 20 // 17  # 42.5 Hz where 50 Hz is nominal: the range of IEC 61000-4-30
-        room = (self.cycles + 1) * self.longest // ONE + 2 * self.half + CHUNK + 4 * _GUARD
+        room = 4 * self.half + 3 * self.longest // (2 * ONE) + CHUNK + 4 * _GUARD
         self.room = (room + 1) & ~1
         self.buf = bytearray(2 * CHANNELS * self.room)  # uint16; an array would be made from a second block of this size
         self.table = resample.table(shift)
-        self.geometry = array("i", [0, 0, self.cycles, shift])
+        self.cycle = array("i", [0, 0, shift, 0])
         self.sums = array("i", bytes(4 * 3 * resample.WORDS))
         self.crossings = array("i", bytes(4 * (CHUNK // 2 + 1)))
         floor = 32768 * _FLOOR_PERCENT // 100 * self.half * 14 // 11  # a sine comes out of the filter 4 / pi * half times as large
@@ -53,14 +54,13 @@ class Windower:
 
     def reset(self):
         """Forget all samples: after a hole in them, or at the start."""
-        self.fill = 0
-        self.searched = 0
-        self.start = self.last = self.end = -1
+        self.fill = self.searched = 0
+        self.start = self.end = 0
+        self.mark = -1  # where the running cycle began
         self.period = self.nominal
-        self.count = 0
-        self.regular = self.on_crossing = self.locked = self.settled = False
-        self.clipped = 0
-        self._clips = 0
+        self.count = self.silent = 0
+        self.regular = self.on_crossing = self.locked = False
+        self.clipped = self._clips = 0
 
     def feed(self, block, at, first, n):
         """Take ``n`` samples a channel (planar from word ``at`` of ``block``), the first with the stream's number ``first``."""
@@ -81,18 +81,18 @@ class Windower:
         if self.fill + n <= self.room:
             return
         needed = self.fill - 2 * self.half - _GUARD
-        if self.start >= 0:
-            needed = min(needed, self.start // ONE - 2)
+        if self.mark >= 0:
+            needed = min(needed, self.mark // ONE - 2)
         cut = needed & ~1
         blocks.slide(self.buf, CHANNELS, self.room // 2, cut // 2, (self.fill - cut + 1) // 2)
         self.base += cut
         self.fill -= cut
         self.searched -= cut
-        self.last -= cut * ONE
         self.start -= cut * ONE
+        self.mark -= cut * ONE
 
     def _search(self):
-        """Find the crossings among what is new and close windows at them."""
+        """Find the crossings among what is new and end cycles at them."""
         if self.searched == 0 and not self._prime():
             return
         at = self.sync * self.room
@@ -113,59 +113,55 @@ class Windower:
         return True
 
     def _cross(self, pos):
-        gap = pos - self.last
-        steady = self.last >= 0 and self.shortest <= gap <= self.longest
-        self.last = pos
-        if self.start < 0:
-            self._begin(pos, True)
-        if pos <= self.start:  # also when searched again on another voltage
-            return
-        self.count += 1
-        self.regular = self.regular and steady
-        if steady and not self.settled:
-            self.period = gap
-        if pos - self.start < self.cycles * self.period - self.period // 2:
-            return
-        self.settled = self.regular and self.on_crossing and self.count == self.cycles
-        if self.settled:
-            self.period = (pos - self.start) // self.cycles
-        self._close(pos, self.settled)
-        self._begin(pos, True)
+        self.silent = 0
+        if self.mark < 0:
+            self._open(pos, True)
+        elif pos - self.mark > self.period // 2:
+            self._end_cycle(pos, True)
+        else:
+            self.regular = False  # one too many, or one found again on another voltage
 
     def _free_run(self, now):
-        """Close windows that no crossing closed; after one without any crossing try the next voltage."""
-        if self.start < 0 and now > 4 * self.half * ONE + self.nominal:
-            self._begin(2 * self.half * ONE, False)
-        while self.start >= 0 and now - self.start > (self.cycles + 1) * self.period:
-            end = self.start + self.cycles * self.period
-            silent = self.count == 0
-            self.settled = False
-            self._close(end, False)
-            self._begin(end, False)
-            if silent:
-                self._next_voltage()
+        """End cycles that no crossing ended; after a window's worth of them try the next voltage."""
+        if self.mark < 0 and now > 4 * self.half * ONE + self.nominal:
+            self._open(2 * self.half * ONE, False)
+        while self.mark >= 0 and now - self.mark > self.period + self.period // 2:
+            self._end_cycle(self.mark + self.period, False)
+            self.silent += 1
+            if self.silent == self.cycles:
+                self.silent = 0
+                self.sync = (self.sync + 1) % 3
+                self.searched = 0  # start the filter anew
 
-    def _next_voltage(self):
-        self.sync = (self.sync + 1) % 3
-        self.last = -1
-        self.searched = 0  # start the filter anew
-
-    def _begin(self, pos, on_crossing):
-        self.start = pos
-        self.count = 0
+    def _open(self, pos, on_crossing):
+        """Begin a window, and its first cycle, at ``pos``."""
+        self.start = self.mark = pos
         self.on_crossing = on_crossing
         self.regular = True
+        self.count = 0
+        resample.wipe(self.sums, 3 * resample.WORDS)
 
-    def _close(self, end, locked):
+    def _end_cycle(self, end, on_crossing):
+        cycle = self.cycle
+        cycle[0] = self.mark
+        cycle[1] = length = end - self.mark
+        for phase in range(3):
+            cycle[3] = phase * resample.WORDS
+            resample.add_cycle(self.buf, phase * self.room, (phase + 3) * self.room, cycle, self.table, self.sums)
+        if on_crossing and self.on_crossing and self.shortest <= length <= self.longest:
+            self.period = length
+        else:
+            self.regular = False
+        self.on_crossing = on_crossing
+        self.mark = end
+        self.count += 1
+        if self.count == self.cycles:
+            self._close(end, on_crossing)
+
+    def _close(self, end, on_crossing):
         self.end = end
-        self.locked = locked
+        self.locked = self.regular
         self.clipped = self._clips
         self._clips = 0
-        geometry = self.geometry
-        geometry[0] = self.start
-        geometry[1] = (end - self.start) // self.cycles
-        for phase in range(3):
-            resample.sums(
-                self.buf, phase * self.room, (phase + 3) * self.room, geometry, self.table, self.sums, phase * resample.WORDS
-            )
         self.on_window(self)
+        self._open(end, on_crossing)

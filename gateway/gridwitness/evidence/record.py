@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from gwire import envelope, records
+from gwire.dating import derived_ts
 from gwire.errors import WireError
 
 from gridwitness.evidence.source import Position
@@ -88,8 +89,8 @@ def dates(chain: Iterable[Record], excluded: Container[Position] = ()) -> dict[P
     """The time of every record that has one, UTC ms: its own, or derived.
 
     A record with ``ts`` null is dated from the first later record of the same boot that has a time and ``cq`` ≥ 1, by the
-    difference of their ``up``; if none comes it is left out. So is a record that breaks the contract, that claims to be older than
-    its firmware (member ``fw_date`` of the boot record), or that the gateway ``excluded`` for its clock.
+    difference of their ``up`` (`gwire.dating`); if none comes it is left out. So is a record that breaks the contract, that claims to
+    be older than its firmware (member ``fw_date`` of the boot record), or that the gateway ``excluded`` for its clock.
     """
     found: dict[Position, int] = {}
     waiting: list[Record] = []
@@ -102,12 +103,12 @@ def dates(chain: Iterable[Record], excluded: Container[Position] = ()) -> dict[P
             continue
         if record.t == "boot":
             fw_date = record.doc["fw_date"]
-        ts, up = record.doc["ts"], record.doc["up"]
+        ts = record.doc["ts"]
         if ts is None:
             waiting.append(record)
         elif ts >= fw_date:
             found[record.position] = ts
             if record.doc["cq"]:
-                found.update({earlier.position: ts - (up - earlier.doc["up"]) for earlier in waiting})
+                found.update({earlier.position: derived_ts(earlier.doc, record.doc) for earlier in waiting})
                 waiting.clear()
     return found

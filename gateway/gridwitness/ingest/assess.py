@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from gwire import chain as wire_chain
 from gwire import topics
+from gwire.dating import derived_ts
 from gwire.errors import WireError
 
 from gridwitness.ingest import rules
@@ -177,7 +178,7 @@ class Assessor:
                 stored = self._store.raw_record(state.dev, boot, earlier)
                 assert stored is not None
                 record = msgspec.json.decode(stored.payload)
-                ts_ms = rules.derived_ts(record, reference)
+                ts_ms = derived_ts(record, reference)
                 file_content(batch, state.dev, record, ts_ms, derived=True)
                 batch.dated.append(Dated(ts_ms, state.dev, boot, earlier))
                 batch.count("dated")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gwire import chain
+from gwire.dating import derived_ts
 from gwire.errors import WireError
 
 from gridwitness.ingest import rules
@@ -93,7 +94,7 @@ class _Device:
             dated = self._store.raw_record(self._dev, record["boot"], record["seq"])
             if dated is None or record["boot"] != reference["boot"]:
                 continue
-            ts_ms = rules.derived_ts(record, reference)
+            ts_ms = derived_ts(record, reference)
             if dated.ts_ms != ts_ms:
                 self._wrong(dated, f"it is filed under ts {dated.ts_ms}, derived is {ts_ms}")
             self._compare(dated, record, ts_ms, derived=True)

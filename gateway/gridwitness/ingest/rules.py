@@ -146,11 +146,6 @@ def last_before(record: Record) -> tuple[int, int] | None:
     return record["boot"], -1
 
 
-def derived_ts(record: Mapping[str, Any], reference: Mapping[str, Any]) -> int:
-    """Time of a record without one, from a later record of the same boot: both carry ``up``, the ms since boot."""
-    return int(reference["ts"]) - (int(reference["up"]) - int(record["up"]))
-
-
 def is_reference(record: Mapping[str, Any]) -> bool:
     """Whether other records can be dated from this one."""
     return (

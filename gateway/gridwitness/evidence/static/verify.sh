@@ -286,10 +286,14 @@ date_records() { # a record without time is dated from the first later one of it
     ((${#waiting[@]})) && ((boot[waiting[0]] != boot[i])) && waiting=()
     if [[ ${ts[i]} == null ]]; then waiting+=("$i")
     elif ((cq[i])); then
-      for w in "${waiting[@]}"; do ts[w]=$((ts[i] - up[i] + up[w])); done
+      for w in "${waiting[@]}"; do ts[w]=$((ts[i] + $(length "$i") - up[i] + up[w] - $(length "$w"))); done
       waiting=()
     fi
   done
+}
+
+length() { # a data record is made at the end of its interval and carries the start as its time
+  if [[ ${kind[$1]} == data && ${payload[$1]} =~ ,\"dur\":([0-9]+), ]]; then echo "${BASH_REMATCH[1]}"; else echo 0; fi
 }
 
 check_links() {
