@@ -25,13 +25,13 @@ def column(folder: Path, point: str, name: str) -> np.ndarray:
 def test_a_case_has_its_files_and_every_interval_of_every_point(tmp_path: Path) -> None:
     made = casefolder.write(LONGTAN, tmp_path / "case")
     assert {file.name for file in made.folder.iterdir()} == FILES
-    assert (made.rows, made.supplies) == (75 * 6, 1)
+    assert (made.rows, made.supplies) == (65 * 6, 1)
     assert site.load(made.folder / "site.yaml")[1] == []
     with (made.folder / "readings.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["ts", "point", "p_w", "q_var", "u_v", "i_a", "pf", "f_hz", "thd_i_pct", "quality"]
     starts = sorted({row["ts"] for row in rows})
-    assert (starts[0], starts[-1], len(starts)) == ("2026-11-30T16:00:00Z", "2026-11-30T17:14:00Z", 75)
+    assert (starts[0], starts[-1], len(starts)) == ("2026-11-30T16:00:00Z", "2026-11-30T17:04:00Z", 65)
     assert {(row["ts"], row["point"]) for row in rows} == {(ts, point) for ts in starts for point in LONGTAN.register.points}
     assert {row["quality"] for row in rows} == {"ok"}
 
@@ -48,8 +48,8 @@ def test_the_context_is_what_gauges_read(tmp_path: Path) -> None:
 def test_values_are_means_of_what_the_boards_would_see(tmp_path: Path) -> None:
     casefolder.write(LONGTAN, tmp_path / "case")
     plant = Plant(LONGTAN)
-    state, chain = plant.at((np.arange(75 * 300) + 0.5) * 0.2), Waveforms(plant).chain("m-tie")
-    fine_w = chain.power(state.flows["m-tie"].p_w, state.flows["m-tie"].q_var)[0].reshape(75, 300).mean(axis=1)
+    state, chain = plant.at((np.arange(65 * 300) + 0.5) * 0.2), Waveforms(plant).chain("m-tie")
+    fine_w = chain.power(state.flows["m-tie"].p_w, state.flows["m-tie"].q_var)[0].reshape(65, 300).mean(axis=1)
     off = np.abs(column(tmp_path / "case", "m-tie", "p_w") / fine_w - 1)
     assert np.quantile(off, 0.85) < 2e-5
     assert off.max() < 5e-4  # minutes in which a pump or a machine switches: files look every 10 s
@@ -67,7 +67,7 @@ def test_the_onset_shows_at_the_tie(tmp_path: Path) -> None:
 def test_the_truth_is_the_energy_of_the_mine(tmp_path: Path) -> None:
     casefolder.write(LONGTAN, tmp_path / "case")
     (supply,) = json.loads((tmp_path / "case" / "truth.json").read_text())["cases"]["case"]["supplies"]
-    fine_w = Plant(LONGTAN).halls[0].at((np.arange(75 * 300) + 0.5) * 0.2)
+    fine_w = Plant(LONGTAN).halls[0].at((np.arange(65 * 300) + 0.5) * 0.2)
     assert supply["energy_wh"] == pytest.approx(fine_w.sum() * 0.2 / 3600, rel=1e-3)
     assert sum(supply["profile"]["wh"]) == pytest.approx(supply["energy_wh"], abs=0.1)
     assert supply["kinds"][0] == "dedicated_line_supply"

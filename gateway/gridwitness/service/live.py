@@ -65,7 +65,7 @@ class LiveEngine:
             self._changed_s = None
             for site in self._sites(now_ms):
                 self._attempt("analysis", site.id, lambda site=site: self._analyse(site, now_ms))
-        if _due(self._segmented_ms, now_ms, SEGMENTS_EVERY_MS):
+        if _due(self._segmented_ms, now_ms, min(SEGMENTS_EVERY_MS, self.segment_close_ms)):
             self._segmented_ms = now_ms
             for dev in self.store.record_devices():
                 self._attempt("segments", dev, lambda dev=dev: self._close_segments(dev, now_ms))

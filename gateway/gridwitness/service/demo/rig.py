@@ -89,7 +89,7 @@ class Rig:
             "broker": {"host": self.broker.host, "port": self.broker.port},
             "web": {"host": HOST, "port": self.web_port},
             "clock": f"scenario:{self.folder / 'plant' / 'clock'}",
-            "evidence": {"segment_close_s": 900},
+            "evidence": {"segment_close_s": 120},
         }
         (self.directory / "gateway.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
