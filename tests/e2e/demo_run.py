@@ -51,7 +51,8 @@ class DemoRun:
         deadline = time.monotonic() + 120
         while True:
             try:
-                urllib.request.urlopen(self.url + "/", timeout=5).read()
+                with urllib.request.urlopen(self.url + "/", timeout=5) as answer:
+                    answer.read()
                 return
             except OSError:
                 assert time.monotonic() < deadline, self.log.read_text()[-4000:]
@@ -64,7 +65,8 @@ def start_demo(folder: Path, *arguments: str) -> DemoRun:
     port = free_port()
     log = folder.with_suffix(".log")
     command = [sys.executable, "-m", "gridwitness", "demo", "--headless", "--json", "--port", str(port), "--out", str(folder), *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log.open("w"), text=True, start_new_session=True)
+    with log.open("w") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True)
     return DemoRun(folder, port, process, log)
 
 
@@ -76,3 +78,6 @@ def end(run: DemoRun) -> None:
             run.process.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(run.process.pid, signal.SIGKILL)
+            run.process.wait()
+    if run.process.stdout is not None:
+        run.process.stdout.close()

@@ -1,14 +1,16 @@
 """The main job, end to end, on real parts: what the demo's outcome must say, and what its bundle withstands."""
 
-import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import mutations
 import pytest
 from demo_run import DemoRun, end, start_demo
+from gridwitness.domain.moments import parse_ms
+from gridwitness.evidence import bag, cms
 
 pytestmark = pytest.mark.e2e
 
@@ -34,7 +36,7 @@ def test_the_page_shows_the_finding_without_reload(demo: DemoRun, chromium: str)
             page.evaluate("window.neverReloaded = true")
             pages[language] = page
         assert pages["zh"].locator("[data-finding]").count() == 0
-        for language, words in (("zh", "专线直供"), ("en", "edicated")):
+        for language, words in (("zh", "流出电量无登记去向"), ("en", "Energy leaves bus B1")):
             pages[language].locator("[data-finding]").first.wait_for(timeout=600_000)
             assert words in pages[language].locator("[data-finding]").first.inner_text()
             assert pages[language].evaluate("window.neverReloaded") is True
@@ -66,25 +68,54 @@ def test_nothing_is_lost_and_the_finding_is_right(demo: DemoRun) -> None:
     assert outcome["sim_hours"] > 0.5
 
 
-def verify(bundle: Path, trust: Path) -> tuple[int, dict[str, Any]]:
-    command = [sys.executable, "-m", "gridwitness", "evidence", "verify", str(bundle), "--trust", str(trust), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    return done.returncode, json.loads(done.stdout)
+def verify(bundle: Path, trust: Path) -> int:
+    command = [sys.executable, "-m", "gridwitness", "evidence", "verify", str(bundle), "--trust", str(trust)]
+    return subprocess.run(command, capture_output=True, timeout=300, check=False).returncode
+
+
+def reading(folder: Path) -> Path:
+    """A raw segment of the bundle that holds readings."""
+    return next(p for p in sorted((folder / "data" / "raw").rglob("*.jsonl")) if b'"p_w"' in p.read_bytes())
+
+
+def byte_changed(folder: Path, run: DemoRun) -> None:
+    path = reading(folder)
+    content = path.read_bytes()
+    at = content.index(b'"p_w":') + 7
+    path.write_bytes(content[:at] + (b"1" if content[at : at + 1] != b"1" else b"2") + content[at + 1 :])
+
+
+def reading_edited_and_manifests_made_anew(folder: Path, run: DemoRun) -> None:
+    mutations.edit_lines(reading(folder), lower_first_reading)
+    mutations.remanifest(folder)
+
+
+def reading_edited_by_the_gateways_operator(folder: Path, run: DemoRun) -> None:
+    reading_edited_and_manifests_made_anew(folder, run)
+    tags = (folder / bag.TAG_MANIFEST).read_bytes()
+    (folder / bag.SIGNATURE).write_bytes(
+        cms.sign(tags, cms.Signer.load(run.folder / "gateway" / "keys"), parse_ms("2026-12-01T02:00:00+08:00"))
+    )
+
+
+def lower_first_reading(rows: list[bytes]) -> None:
+    at = next(n for n, row in enumerate(rows) if b'"p_w"' in row)
+    rows[at] = mutations.lower_reading(rows[at])
 
 
 @pytest.mark.timeout(1800)
-def test_a_changed_byte_in_the_raw_data_is_seen(demo: DemoRun, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("tamper", "code"),
+    [(byte_changed, 21), (reading_edited_and_manifests_made_anew, 22), (reading_edited_by_the_gateways_operator, 24)],
+)
+def test_tampering_is_seen(demo: DemoRun, tmp_path: Path, tamper: Callable[[Path, DemoRun], None], code: int) -> None:
     demo.wait()
-    bundle = Path(demo.outcome["bundle"]["path"])
-    trust = demo.folder / "trust.json"
-    assert verify(bundle, trust)[0] in (0, 10)
-    copy = tmp_path / "copy"
+    bundle, trust = Path(demo.outcome["bundle"]["path"]), demo.folder / "trust.json"
+    assert verify(bundle, trust) in (0, 10)
+    copy = tmp_path / bundle.name
     shutil.copytree(bundle, copy)
-    raw = next(p for p in sorted((copy / "data" / "raw").rglob("*.jsonl")) if b'"p_w"' in p.read_bytes())
-    content = raw.read_bytes()
-    at = content.index(b'"p_w":') + 7
-    raw.write_bytes(content[:at] + (b"1" if content[at : at + 1] != b"1" else b"2") + content[at + 1 :])
-    assert verify(copy, trust)[0] == 21
+    tamper(copy, demo)
+    assert verify(copy, trust) == code
 
 
 @pytest.mark.timeout(1800)
