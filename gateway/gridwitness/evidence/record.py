@@ -109,6 +109,6 @@ def dates(chain: Iterable[Record], excluded: Container[Position] = ()) -> dict[P
         elif ts >= fw_date:
             found[record.position] = ts
             if record.doc["cq"]:
-                found.update({earlier.position: derived_ts(earlier.doc, record.doc) for earlier in waiting})
+                found.update({earlier.position: derived_ts(dict(earlier.doc), dict(record.doc)) for earlier in waiting})
                 waiting.clear()
     return found
