@@ -57,6 +57,10 @@ def test_a_person_gets_words(folder: Path) -> None:
     assert done.returncode == 0
     assert "dedicated_line_supply" in done.stdout
     assert "leaves the generators of B1" in done.stdout
+    without_width = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "gridwitness", "analyse", str(folder / "b-mine")]
+    piped = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True, env=without_width)
+    assert "dedicated_line_supply" in piped.stdout
 
 
 def test_several_cases_are_lines_sorted_by_case(folder: Path, tmp_path: Path) -> None:

@@ -168,3 +168,77 @@ def test_context_and_events(case: Path, reader: str) -> None:
     assert [e.ts_ms for e in readings.events] == [1735690000000, 1735690212345]
     assert readings.events[1].dp_w == -98200
     assert {"'moon_phase' is not known, not used", "'P7' is not in the register, not used"} == {w.text for w in warnings}
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "text"),
+    [
+        ("2025-01-01T00:03:00Z,a,1_000,,ok", "p_w", "is not a number"),
+        ("2025-01-01T00:03:00Z,a,\uff11\uff12,,ok", "p_w", "is not a number"),
+        ("2025-01-01T00:03:00Z,a,1e300,,ok", "p_w", "beyond anything measured"),
+        ("1970-01-01T00:03:00Z,a,1,,ok", "ts", "the clock was not set"),
+        ("0001-01-01T00:00:00+14:00,a,1,,ok", "ts", "the clock was not set"),
+        ("9999-12-31T23:59:59Z,a,1,,ok", "ts", "the clock was not set"),
+        ("2025-01-01T00:03:00Z,,1,,ok", "point", "is empty"),
+        ("2025-01-01T00:03:00Z,a,1,5,2,ok", None, "the row has 6 fields, the header 5"),  # 1,5 with a decimal comma
+        ('2025-01-01T00:03:00Z,"a,1,,ok', None, "cannot be read"),  # a quote that nobody closes
+        ("2025-01-01T00:03:00Z,a," + "9" * 200_000 + ",,ok", None, "cannot be read"),
+    ],
+)
+def test_a_row_that_would_mislead_is_left_out_and_the_rows_after_it_are_read(
+    case: Path, reader: str, row: str, column: str | None, text: str
+) -> None:
+    good = [f"2025-01-01T00:{m:02d}:00Z,a,{m},,ok" for m in (0, 1, 2, 4, 5, 6)]
+    write(case, "\n".join([*good[:3], row, *good[3:]]) + "\n")
+    _, readings, warnings = casefiles.read(case)
+    assert readings.points["a"].p_w.tolist() == [0, 1, 2, 4, 5, 6]
+    assert [p.rows for p in readings.problems] == [1]
+    assert [(w.line, w.column) for w in warnings] == [(5, column)]
+    assert text in warnings[0].text
+
+
+def test_bytes_that_are_no_utf8_cost_their_row_only(case: Path, reader: str) -> None:
+    rows = b"2025-01-01T00:00:00Z,a,1,,ok\n2025-01-01T00:01:00Z,\xe9,2,,ok\n2025-01-01T00:02:00Z,a,3,,ok\n"
+    (case / "readings.csv").write_bytes(HEAD.encode() + rows)
+    _, readings, warnings = casefiles.read(case)
+    assert readings.points["a"].p_w.tolist() == [1, 3]
+    assert [(w.line, w.text) for w in warnings] == [(3, "cannot be read: the row is not UTF-8 text")]
+    (case / "readings.csv").write_bytes((HEAD + "2025-01-01T00:00:00Z,a,1,,ok\n").encode("utf-16"))
+    with pytest.raises(InputError, match="the header is not UTF-8 text"):
+        casefiles.read(case)
+
+
+def test_bad_rows_of_parquet_are_counted_and_named_too(case: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    from pyarrow import parquet
+
+    times = pa.array([1735689600000, None, 1735689720000, 0, 1735689840000, 1735689900000], pa.timestamp("ms", "UTC"))
+    columns = {"ts": times, "point": ["a", "a", None, "a", "a", "a"], "p_w": [1.0, 2.0, 3.0, 4.0, float("inf"), None]}
+    parquet.write_table(pa.table(columns), case / "readings.parquet")
+    _, readings, warnings = casefiles.read(case)
+    assert readings.points["a"].p_w[0] == 1
+    assert np.isnan(readings.points["a"].p_w[1])
+    assert [(w.line, w.column) for w in warnings] == [(2, "ts"), (3, "point"), (4, "ts"), (5, "p_w")]
+    assert [(p.point, p.rows) for p in readings.problems] == [("", 1), ("a", 3)]
+
+
+def test_parquet_times_without_a_zone_are_told(case: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    from pyarrow import parquet
+
+    table = pa.table({"ts": pa.array([1735689600000], pa.timestamp("ms")), "point": ["a"], "p_w": [1.0]})
+    parquet.write_table(table, case / "readings.parquet")
+    _, readings, warnings = casefiles.read(case)
+    assert readings.points["a"].ts_ms.tolist() == [1735689600000]
+    assert ["taken as UTC" in w.text for w in warnings] == [True]
+    parquet.write_table(pa.table({"ts": ["noon"], "point": ["a"], "p_w": [1.0]}), case / "readings.parquet")
+    with pytest.raises(InputError, match=r"readings\.parquet \[ts\]: cannot be read"):
+        casefiles.read(case)
+
+
+def test_events_without_a_usable_time_are_bad_rows(case: Path, reader: str) -> None:
+    write(case, "2025-01-01T00:00:00Z,a,1,,\n")
+    (case / "events.csv").write_text("ts_ms,point,dp_w\n1735690212345,a,5\n,a,5\nnan,a,5\n5,a,5\n1e300,a,5\n", encoding="utf-8")
+    _, readings, warnings = casefiles.read(case)
+    assert [e.ts_ms for e in readings.events] == [1735690212345]
+    assert [(w.line, w.column) for w in warnings] == [(3, "ts_ms"), (4, "ts_ms"), (5, "ts_ms"), (6, "ts_ms")]

@@ -126,3 +126,8 @@ def test_missing_file_is_an_input_error(tmp_path: Path) -> None:
 def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(GOOD, encoding="utf-8-sig")
     assert load(tmp_path / "site.yaml")[0].id == "longtan"
+
+
+def test_a_file_that_is_nested_without_end_is_refused_in_words() -> None:
+    with pytest.raises(InputError, match="nested too deeply"):
+        parse("x: " + "[" * 5000 + "]" * 5000 + "\n" + GOOD)

@@ -75,6 +75,9 @@ class Plant:
     quarantined: dict[str, dict[Position, str]] = field(default_factory=dict)
     stored: StoredFinding | None = None
 
+    def close(self) -> None:
+        """Nothing is open: all records lie in memory."""
+
     def now_ms(self) -> int:
         return self.now
 

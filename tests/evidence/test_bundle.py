@@ -112,6 +112,25 @@ def test_the_period_ends_where_every_device_has_sealed(gateway: plants.Gateway, 
     assert iso(params["to_ms"]) in notes[0]
 
 
+def seals_before_it_stores_the_last_interval(boards: dict[str, plants.RecordMaker]) -> None:
+    """``gw-tie`` seals exactly when its last interval ends, and stores that interval after the seal."""
+    tie = boards["gw-tie"]
+    assert tie.now_ms is not None
+    tie.now_ms += plants.MINUTE_MS
+    tie.seal("hour")
+    tie.now_ms -= plants.MINUTE_MS
+
+
+def test_the_closing_seal_covers_the_periods_last_interval(gateway: plants.Gateway, tmp_path: Path, trust_file: Path) -> None:
+    plant = plants.run(happens={149: seals_before_it_stores_the_last_interval})
+    path = plants.export(tmp_path, plant, gateway.signer)
+    totals = json.loads((path / "data/continuity/gw-tie.json").read_text())["totals"]
+    assert (totals["received"], totals["missing"]) == (300, 0)
+    rows = b"".join(file.read_bytes() for file in sorted((path / "data/raw/gw-tie").iterdir())).splitlines()
+    assert rows == [message.payload for message in plant.boards["gw-tie"].messages]
+    assert verify(path, trust.load(trust_file)).exit_code == 10
+
+
 def test_a_store_that_no_longer_has_the_beginning_opens_with_a_seal(gateway: plants.Gateway, tmp_path: Path, trust_file: Path) -> None:
     plant = plants.run()
     for maker in plant.boards.values():

@@ -1,5 +1,6 @@
 """Decoding raw records by the verifier's own code gives what the gateway's store gives."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def board() -> RecordMaker:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Iterator[Store]:
     """The same records through the gateway's own ingest."""
     import json
 
@@ -61,7 +62,8 @@ def store(tmp_path: Path) -> Store:
     for arrivals in ([Arrival(m.topic, m.payload) for m in maker.messages], []):
         store.commit(assessor.assess(arrivals, now_ms))
         assessor.committed()
-    return store
+    yield store
+    store.close()
 
 
 def test_the_verifiers_series_are_the_stores(store: Store) -> None:

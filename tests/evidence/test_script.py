@@ -98,3 +98,12 @@ def test_wrong_usage_is_2(words: list[str], bundle: Path) -> None:
 def test_something_that_is_no_bundle_is_2_or_20(tmp_path: Path) -> None:
     assert run(tmp_path / "none").returncode == 2
     assert run(tmp_path).returncode == 20
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format":"gridwitness-trust/2"}', "\0\0"])
+def test_what_is_no_trust_file_is_a_usage_error(bundle: Path, tmp_path: Path, text: str) -> None:
+    """Otherwise a mistyped file name would read as "no anchors", which is another statement."""
+    (tmp_path / "other.json").write_text(text)
+    done = run(bundle, "--trust", tmp_path / "other.json")
+    assert done.returncode == 2
+    assert "no trust file" in done.stderr

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -214,4 +215,5 @@ def test_a_bundle_finds_everything_it_asks_for(bench: Bench, boards: list[Record
     assert [payload for *_, payload in source.raw("gw-g1")] == [m.payload for m in boards[0].messages]
     assert source.excluded("gw-g1") == {}
     assert source.excluded("gw-tie") == {(0, boards[1].seq): "clock_before_firmware"}
-    assert open_source(bench.directory).finding(row.id).doc == row.doc
+    with closing(open_source(bench.directory)) as reopened:
+        assert reopened.finding(row.id).doc == row.doc

@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 from gridwitness.service import broker, processes
-from gridwitness.service.supervisor import BACK_OFF_S, STEADY_S, Part, Supervisor, answers, prepare
+from gridwitness.service.ports import require_free
+from gridwitness.service.supervisor import BACK_OFF_S, STEADY_S, Part, Supervisor, answers, prepare, unusable_registers
 
 
 def until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
@@ -119,3 +122,65 @@ def test_the_parts_die_with_a_killed_supervisor(directory: Path, mosquitto: brok
         gateway.kill()
         gateway.wait()
     until(lambda: not any(alive(pid) for pid in pids.values()))
+
+
+def run_again(directory: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*processes.GRIDWITNESS, "run", str(directory)], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_second_gateway_in_the_same_folder_is_refused(directory: Path, mosquitto: broker.Broker) -> None:
+    """Two would take the broker's session from each other, in turns."""
+    with start_gateway(directory, mosquitto, broker.free_port()) as gateway:
+        assert gateway.stdout is not None
+        gateway.stdout.readline()
+        second = run_again(directory)
+        assert (second.returncode, second.stdout) == (2, "")
+        assert second.stderr.startswith("error[already_running]")
+        gateway.kill()
+        gateway.wait()
+    with start_gateway(directory, mosquitto, broker.free_port()) as gateway:  # what a killed one held is free at once
+        assert gateway.stdout is not None
+        assert json.loads(gateway.stdout.readline())["pids"]
+        gateway.terminate()
+        assert gateway.wait(30) == 0
+
+
+def test_a_port_that_another_program_has_is_told_before_anything_starts(directory: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        (directory / "gateway.yaml").write_text(yaml.safe_dump({"web": {"port": port}}))
+        done = run_again(directory)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error[port_taken]: the pages cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
+    assert not (directory / "logs" / "ingest.log").exists()
+
+
+def test_a_port_that_is_given_up_in_time_is_waited_for() -> None:
+    other = socket.socket()
+    other.bind(("127.0.0.1", 0))
+    other.listen()
+    freed = threading.Timer(0.3, other.close)
+    freed.start()
+    require_free("127.0.0.1", other.getsockname()[1], patience_s=30)
+    freed.join()
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but a text that is long enough to be looked at" * 20])
+def test_a_store_that_is_none_is_told_in_words(directory: Path, content: bytes) -> None:
+    (directory / "gridwitness.db").write_bytes(content)
+    done = run_again(directory)
+    assert done.returncode == 2
+    assert "error[store_unusable]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_register_that_cannot_be_used_is_told_with_its_line(directory: Path) -> None:
+    good = (directory / "sites" / "longtan.yaml").read_text(encoding="utf-8")
+    assert unusable_registers(directory) == []
+    (directory / "sites" / "bad.yaml").write_text(good.replace("role: grid_tie", "role: grid_tea"), encoding="utf-8")
+    (directory / "sites" / "other.yaml").write_text(good, encoding="utf-8")
+    bad, misnamed = unusable_registers(directory)
+    assert "bad.yaml:9 [branches[1].role]: 'grid_tea' is not known" in bad
+    assert "name it longtan.yaml" in misnamed

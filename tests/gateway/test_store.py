@@ -208,7 +208,7 @@ def test_an_older_store_is_migrated_once_and_keeps_its_data(store: Store, tmp_pa
 
 def test_a_failed_migration_leaves_the_old_version(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gridwitness.store.database.MIGRATIONS", (*schema.MIGRATIONS, "CREATE TABLE later (x); SELECT no_such_column;"))
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(GridwitnessError, match="no_such_column"):
         Store(tmp_path / "gridwitness.db")
     assert store.version == len(schema.MIGRATIONS)
     assert store._all("SELECT name FROM sqlite_master WHERE name = 'later'") == []

@@ -18,7 +18,8 @@ _LAST = 1
 _USUAL_BYTES = _HEADER_BYTES + 6 * 640 * 2
 _CODE_BYTES = 2
 _RETRY_MS = 100
-_PATIENCE_MS = 250
+_PATIENCE_MS = 6000
+"""Longer than a meter's time-out: on a loaded machine a healthy meter can be late, and simulated time must not outrun it."""
 
 
 class Samples:

@@ -15,6 +15,8 @@ import typer
 from gridwitness.domain.errors import GridwitnessError, InputError, Problem
 from gridwitness.domain.moments import parse_ms
 
+PIPE_COLUMNS = 160
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -161,7 +163,8 @@ def _show(outcome: Outcome) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    doc, console = outcome.document, Console()
+    # in a pipe nobody knows a width: a table cut to 80 columns would lose kinds and times
+    doc, console = outcome.document, Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS)
     if doc is None:
         return
     console.print(f"[bold]{doc['case']}[/]  {doc['period']['from']} … {doc['period']['to']}")
@@ -173,7 +176,7 @@ def _show(outcome: Outcome) -> None:
         table.add_row(f["status"], f["kind"], f["subject"]["id"], f["from"], f["detected_at"], mean, energy, chance)
     console.print(table if doc["findings"] else "no findings")
     for f in doc["findings"]:
-        console.print(f"• {f['explanation']['en']}\n  {f['explanation']['zh']}", markup=False)
+        console.print(f"• {f['explanation']['en']}\n  {f['explanation']['zh']}", markup=False, soft_wrap=True)
     for entry in doc["cannot_check"]:
         console.print(f"cannot check {entry['subject']['type']} {entry['subject']['id']}: {entry['why']}", markup=False)
     for entry in doc["data_quality"]:

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
         seed: int = typer.Option(1, help="Draws the instruments' errors, the river and the noise."),
         minutes: int | None = typer.Option(None, help="Simulated minutes; the scenario's own length without it."),
         broker: str = typer.Option("auto", help="auto, mosquitto or amqtt (embedded)."),
-        port: int = typer.Option(0, help="Port of the pages; 0 takes a free one."),
+        port: int = typer.Option(0, min=0, max=65535, help="Port of the pages; 0 takes a free one."),
         out: Path | None = typer.Option(None, help="Keep everything in this folder (it must be empty or new)."),
     ) -> None:
         from gridwitness.service.demo.story import Options, run

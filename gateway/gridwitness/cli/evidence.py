@@ -3,6 +3,7 @@
 import json
 import sys
 import traceback
+from contextlib import closing
 from pathlib import Path
 
 import typer
@@ -33,11 +34,10 @@ def export(
     from gridwitness.evidence import bundle, cms
     from gridwitness.service.sources import open_source
 
-    source = open_source(directory)
     notes: list[str] = []
-    path = bundle.export(
-        source, finding_id, out or directory / "bundles", cms.Signer.load(directory / "keys"), as_zip=as_zip, tell=notes.append
-    )
+    with closing(open_source(directory)) as source:
+        signer = cms.Signer.load(directory / "keys")
+        path = bundle.export(source, finding_id, out or directory / "bundles", signer, as_zip=as_zip, tell=notes.append)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     print(json.dumps({"bundle": str(path), "finding": finding_id, "notes": notes}, ensure_ascii=False) if as_json else path)

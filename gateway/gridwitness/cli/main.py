@@ -44,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     except GridwitnessError as error:
         report(error)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None:  # no file of the user's: a fault of ours, told with its trace
+            raise
+        report(GridwitnessError("file", f"{error.filename}: {error.strerror}", "check path, owner and rights, and the disk's room"))
+        sys.exit(GridwitnessError.exit_code)
 
 
 def report(error: GridwitnessError) -> None:

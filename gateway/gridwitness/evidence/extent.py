@@ -32,11 +32,16 @@ class Extent:
         return first.t == "boot" and first.prev == ZERO_HASH and first.doc.get("last") is None
 
     def cut(self, from_ms: int, to_ms: int) -> range:
-        """From the last seal before the period (or the beginning) to the first seal at or after its end, or to the last record."""
+        """From the last seal before the period (or the beginning) to the first seal at or after its end, or to the last record.
+
+        A board may seal at the very end of an interval and store that interval a moment later: the closing seal has to cover it.
+        """
         seals = self.seals()
         openings = [index for index, ts in seals if ts <= from_ms]
         begin = openings[-1] if openings and not (self.has_beginning and len(openings) == 1) else 0
-        closings = [index for index, ts in seals if ts >= to_ms]
+        inside = (i for i, r in enumerate(self.records) if r.t == "data" and from_ms <= self.times.get(r.position, -1) < to_ms)
+        newest = max(inside, default=-1)
+        closings = [index for index, ts in seals if ts >= to_ms and index > newest]
         younger = closings and closings[0] != seals[-1][0]
         return range(begin, closings[0] + 1 if younger else len(self.records))
 

@@ -94,6 +94,8 @@ def run_seed(seed: int, minutes: int | None) -> dict[str, Any]:
         if not done.stdout.strip():
             raise SystemExit(f"error[bench]: seed {seed} printed nothing\n{done.stderr[-2000:]}")
         outcome: dict[str, Any] = json.loads(done.stdout)
+        if not outcome["ok"]:
+            print("\n".join(line for line in done.stderr.splitlines() if line.startswith("error")), file=sys.stderr)
         return outcome
 
 

@@ -22,6 +22,10 @@ class StoreSource:
         self._store = store
         self._clock = clock
 
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
     def now_ms(self) -> int:
         """The gateway's clock."""
         return self._clock.now_ms()
@@ -68,6 +72,6 @@ class StoreSource:
 
 
 def open_source(directory: Path) -> StoreSource:
-    """The source over a gateway's folder; raises GridwitnessError when there is no store in it."""
+    """The source over a gateway's folder, to be closed; raises GridwitnessError when there is no store in it."""
     settings = load(directory)
     return StoreSource(directory, Store(directory / "gridwitness.db", readonly=True), clock_of(settings))

@@ -1,25 +1,31 @@
 """``gridwitness run``: starts ingest, detect and web as processes of their own, and starts again whatever ends."""
 
+import contextlib
+import fcntl
 import json
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gridwitness.domain.errors import GridwitnessError
 from gridwitness.fleet import keys
-from gridwitness.service import processes
+from gridwitness.service import ports, processes
 from gridwitness.service.settings import FILE, Settings, default_text, load
 from gridwitness.store import Store
+from gridwitness.topology import site as topology
 
 PARTS = ("ingest", "detect", "web")
 BACK_OFF_S = (0.2, 30.0)
 STEADY_S = 60.0
 """After so long a life the back-off begins anew."""
 LOG_MAX_BYTES = 10_000_000
+LOCK = "gateway.lock"
 
 
 @dataclass(slots=True)
@@ -46,6 +52,22 @@ def prepare(directory: Path) -> Settings:
     return settings
 
 
+def unusable_registers(directory: Path) -> list[str]:
+    """A sentence for each register that cannot be used. It keeps no other site from being watched."""
+    told = []
+    for path in sorted((directory / "sites").glob("*.yaml")):
+        try:
+            site, _ = topology.load(path)
+        except GridwitnessError as error:
+            told.append(
+                f"error[{error.code}]: {error.sentence}\nhint: {error.hint}" if error.hint else f"error[{error.code}]: {error.sentence}"
+            )
+            continue
+        if site.id != path.stem:
+            told.append(f"error[invalid_input]: {path} describes site {site.id}\nhint: name it {site.id}.yaml")
+    return told
+
+
 @dataclass(slots=True)
 class Supervisor:
     """Keeps the parts of one gateway running."""
@@ -68,7 +90,8 @@ class Supervisor:
         assert part.process is not None
         if at_s - part.started_s >= STEADY_S:
             part.back_off_s = BACK_OFF_S[0]
-        print(f"{part.name} ended with status {part.process.returncode}, starts again in {part.back_off_s:g} s", file=sys.stderr)
+        line = f"{part.name} ended with status {part.process.returncode}, starts again in {part.back_off_s:g} s"
+        print(f"{line}; its log is {self._log(part.name)}", file=sys.stderr)
         part.process = None
         part.next_start_s = at_s + part.back_off_s
         part.back_off_s = min(part.back_off_s * 2, BACK_OFF_S[1])
@@ -94,8 +117,37 @@ class Supervisor:
 
 
 def run(directory: Path, stop: threading.Event, *, as_json: bool = False) -> None:
-    """Run a gateway until ``stop`` is set. Prints where the pages are once they answer."""
+    """Run a gateway until ``stop`` is set. Prints where the pages are once they answer.
+
+    Raises GridwitnessError ``already_running`` when another gateway runs in this folder, ``port_taken`` for the port of the pages.
+    """
+    load(directory)  # settings that cannot be used are told before anything is touched
+    with _alone(directory):
+        _run(directory, stop, as_json)
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Hold the folder's lock. Two gateways would take each other's session at the broker, in turns. The kernel frees it at any end."""
+    try:
+        lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise GridwitnessError("folder_unusable", f"{directory} cannot be written: {error.strerror}", "check owner and rights") from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise GridwitnessError("already_running", f"another gateway runs in {directory}", "end it first") from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def _run(directory: Path, stop: threading.Event, as_json: bool) -> None:
     settings = prepare(directory)
+    ports.require_free(settings.web.host, settings.web.port)
+    for sentence in unusable_registers(directory):
+        print(sentence, file=sys.stderr, flush=True)
     supervisor = Supervisor(directory, lambda name: [*processes.GRIDWITNESS, name, str(directory)])
     url = f"http://{settings.web.host}:{settings.web.port}/"
     told = False

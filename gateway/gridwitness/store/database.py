@@ -17,7 +17,8 @@ class Database:
     """A connection to ``gridwitness.db``.
 
     A reader never blocks the writer (WAL). A connection may be used from several threads: statements take turns.
-    Raises GridwitnessError ``no_store`` for a reader without a store, ``store_version`` for a store of a newer software.
+    Raises GridwitnessError ``no_store`` for a reader without a store, ``store_version`` for a store of a newer software,
+    ``store_unusable`` for a file that is no store, a full disk or a folder that cannot be written.
     """
 
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
@@ -26,8 +27,24 @@ class Database:
         if readonly and not path.exists():
             raise GridwitnessError("no_store", f"there is no store {path}", "start the gateway once, or check the folder's name")
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        if readonly:
+        try:
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._open()
+        except sqlite3.Error as error:
+            hint = "check the disk's room, the folder's owner and rights; a damaged file can be replaced by its copy"
+            raise GridwitnessError("store_unusable", f"{path} cannot be opened: {error}", hint) from error
+
+    def _open(self) -> None:
+        """Make the store ready, or leave no connection behind."""
+        try:
+            self._prepare()
+            self.layout = self._layouts()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        if self.readonly:
             # not mode=ro: a reader must be able to make the WAL's index when it is the first to open it
             self._db.execute("PRAGMA query_only=ON")
             self._check_version()
@@ -35,7 +52,6 @@ class Database:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._migrate()
-        self.layout = self._layouts()
 
     def close(self) -> None:
         """Close the connection."""

@@ -38,6 +38,8 @@ def compose(text: str, findings: Findings) -> yaml.MappingNode:
         raise InputError(findings.file, [Problem(findings.file, line, column, f"not YAML: {error.problem or error.context}")]) from error
     except yaml.YAMLError as error:
         raise InputError(findings.file, [Problem(findings.file, None, None, f"not YAML: {error}")]) from error
+    except RecursionError as error:
+        raise InputError(findings.file, [Problem(findings.file, None, None, "is nested too deeply to be a register")]) from error
     if not isinstance(root, yaml.MappingNode):
         line = root.start_mark.line + 1 if root is not None else 1
         raise InputError(findings.file, [Problem(findings.file, line, None, "a mapping of fields was expected, beginning with `format:`")])

@@ -23,7 +23,8 @@ while (($#)); do
 done
 if [[ -n $trust ]]; then
   [[ -r $trust && -f $trust ]] || { echo "cannot read the trust file $trust" >&2; exit 2; }
-  trust_text=$(<"$trust")
+  trust_text=$(tr -d '\0' <"$trust")
+  [[ $trust_text =~ \"format\"[[:space:]]*:[[:space:]]*\"gridwitness-trust/1\" ]] || { echo "$trust is no trust file: it does not say \"format\": \"gridwitness-trust/1\"" >&2; exit 2; }
 fi
 [[ -n $bundle ]] || bundle=$(dirname -- "${BASH_SOURCE[0]}")/..
 cd -- "$bundle" 2>/dev/null || { echo "cannot read the bundle $bundle" >&2; exit 2; }

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gridwitness.domain.errors import GridwitnessError
 from gridwitness.domain.moments import iso
+from gridwitness.service import ports
 from gridwitness.service.broker import free_port
 from gridwitness.service.demo import proof
 from gridwitness.service.demo import rig as rigs
@@ -39,15 +41,27 @@ class Options:
 def run(options: Options, say: Say) -> Outcome:
     """Run the demo. Everything stays in ``options.folder``; GridwitnessError when a part does not start."""
     began = time.monotonic()
-    options.folder.mkdir(parents=True, exist_ok=True)
+    _make(options.folder)
     plan = scenario.load(SCENARIO).changed(seed=options.seed, minutes=options.minutes, mine=options.mine)
     port = options.web_port or free_port()
+    ports.require_free(rigs.HOST, port, patience_s=0)
     with rigs.running(rigs.Rig(options.folder.resolve(), plan, options.mine, options.broker, port)) as rig:
         Story(rig, say).play()
         outcome = conclude(rig, say, began)
         if options.stay:
             stay(rig, say)
     return outcome
+
+
+def _make(folder: Path) -> None:
+    """An empty folder: records of an earlier run would be counted as this one's."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        used = next(folder.iterdir(), None)
+    except OSError as error:
+        raise GridwitnessError("no_folder", f"{folder} cannot be used: {error.strerror}", "name a new folder with --out") from None
+    if used is not None:
+        raise GridwitnessError("folder_not_empty", f"{folder} is not empty: it holds {used.name}", "name a new or empty folder with --out")
 
 
 @dataclass(slots=True)
