@@ -30,6 +30,9 @@ NOISE, NOISE_ROWS = 1e-3, 4.0
 WARM_ROWS = 20
 """Intervals that tell the first noise; nothing may be decided before they are over."""
 NOISE_MEMORY_MS = 4 * DAY_MS
+HUBER = 4.0
+"""An interval that surprises by more standard deviations than this counts for less (Huber, 1964): a step that one clock shows an interval
+before the others must not move a whole calibration."""
 RHO_MAX = 0.9
 RHO, RHO_ROWS = 0.5, 20.0
 """Usual correlation of neighbouring one-minute residuals, and how many intervals that is worth."""
@@ -178,7 +181,9 @@ def _aged(state: State, at_ms: int) -> State:
 def _update(segment: Segment, z: Floats, state: State, a: int, b: int, lead: int) -> State:
     """The state after samples [a, b)."""
     x, r = z[a:b], segment.residual_w[a:b]
-    weighted = x / (state.noise.long_run * segment.scale_w[a:b] ** 2 + segment.jitter_w2[a:b])[:, None]
+    variance = state.noise.long_run * segment.scale_w[a:b] ** 2 + segment.jitter_w2[a:b]
+    surprise = np.abs(r - x @ state.mean) / np.sqrt(variance + np.einsum("ij,ij->i", x @ state.cov, x))
+    weighted = x / (variance * np.maximum(1.0, surprise / HUBER))[:, None]
     prior = np.linalg.inv(state.cov)
     cov = np.linalg.inv(prior + x.T @ weighted)
     cov = (cov + cov.T) / 2

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gridwitness.detect import instruments, live
+from gridwitness.detect import instruments, lines, live, records
 from gridwitness.detect.balance import Plan, bus_plan, fill, tie_plan
 from gridwitness.detect.monitor import follow
+from gridwitness.detect.output import drop
 from gridwitness.detect.report import findings
 from gridwitness.domain.finding import BAD_DATA, CASE, Finding, Subject, Unchecked
 from gridwitness.domain.series import DataProblem, PointSeries, SiteReadings
@@ -55,18 +56,27 @@ def analyse(site: Site, readings: SiteReadings, *, to_ms: int | None = None, fro
     points = {name: _until(series, to_ms) for name, series in readings.points.items()}
     points = {name: series for name, series in points.items() if series.ts_ms.size}
     frozen = {name: instruments.freezes(series) for name, series in points.items()}
-    usable = {name: instruments.usable(series) for name, series in points.items()}
-    analysis = Analysis(cannot_check=_without_instruments(site, readings))
+    faulty, spoilt, usable = records.find(site, points)
+    analysis = Analysis(cannot_check=_without_instruments(site, readings) + records.unchecked(site), findings=faulty)
     _period(analysis, points, from_ms)
     for plan in _plans(site, analysis):
         _one(site, plan, points, usable, analysis)
     for name, stretches in frozen.items():
         analysis.findings += [_frozen(points[name], f) for f in stretches if name in site.points]
-    analysis.data_quality = _quality(site, readings, points, frozen, to_ms)
+    _add(analysis, *lines.find(site, readings, points, to_ms))
+    _add(analysis, *drop.find(site, readings, points, to_ms, usable))
+    analysis.findings = records.once(analysis.findings)
+    analysis.data_quality = _quality(site, readings, points, frozen, to_ms, spoilt)
     if from_ms is not None:
         analysis.findings = [f for f in analysis.findings if f.to_ms is None or f.to_ms >= from_ms]
     analysis.findings.sort(key=lambda f: (f.detected_ms, f.kind, f.subject.id, f.status))
     return analysis
+
+
+def _add(analysis: Analysis, found: list[Finding], unchecked: list[Unchecked]) -> None:
+    """What a detector found and what it could not check."""
+    analysis.findings += found
+    analysis.cannot_check += unchecked
 
 
 def _plans(site: Site, analysis: Analysis) -> list[Plan]:
@@ -166,9 +176,10 @@ def _quality(
     points: Mapping[str, PointSeries],
     frozen: Mapping[str, list[instruments.Freeze]],
     to_ms: int | None,
+    spoilt: list[DataProblem],
 ) -> list[DataProblem]:
     """What the file or store already counted, and what the readings show."""
-    found = [p for p in readings.problems if to_ms is None or p.from_ms is None or p.from_ms < to_ms]
+    found = spoilt + [p for p in readings.problems if to_ms is None or p.from_ms is None or p.from_ms < to_ms]
     for name, series in points.items():
         found += instruments.problems(series, frozen[name])
         if name not in site.points:

@@ -48,7 +48,7 @@ def common(points: Sequence[PointSeries], usable: Sequence[NDArray[np.bool_]]) -
     coarsest = max(points, key=interval_ms)
     phases, counts = np.unique(coarsest.ts_ms[:_HEAD] % dt, return_counts=True)
     phase = int(phases[np.argmax(counts)])
-    cells = [np.unique((s.ts_ms[m] - phase) // dt) for s, m in zip(points, usable, strict=True)]
+    cells = [_distinct((s.ts_ms[m] - phase) // dt) for s, m in zip(points, usable, strict=True)]
     first, last = min(int(c[0]) for c in cells), max(int(c[-1]) for c in cells)
     shared = cells[0]
     for other in cells[1:]:
@@ -61,6 +61,11 @@ def common(points: Sequence[PointSeries], usable: Sequence[NDArray[np.bool_]]) -
     p, q = np.column_stack(columns), np.column_stack(reactive)
     whole = np.isfinite(p).all(axis=1)
     return Grid(dt, starts[whole], p[whole], q[whole], first * dt + phase, (last + 1) * dt + phase)
+
+
+def _distinct(ascending: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each value once."""
+    return ascending[np.r_[True, ascending[1:] != ascending[:-1]]] if ascending.size else ascending
 
 
 def _resample(

@@ -144,6 +144,8 @@ def _earliest(segment: Segment, course: Course, total: Sums, a: int) -> Event | 
     event = min(events, key=lambda e: (e.decided, e.first_day), default=None)
     if event and not event.first_day:
         event.suspect = suspects.shifted(segment, event.decided, course.noise[event.use])
+    if event and event.suspect is None and suspects.estranged(segment, event.decided):
+        event.status, event.distrusted = WATCH, True
     return event
 
 

@@ -33,6 +33,9 @@ STEP_MS = 10 * MINUTE_MS
 """Movements are looked at over this time: shorter ones are noise."""
 SPAN_MS = 2 * DAY_MS
 LEAST_ROWS = 4
+ESTRANGED_MS, ESTRANGED_ROWS, ESTRANGED_MOVES, ESTRANGED_EVENTS, ESTRANGED_CORR = 6 * HOUR_MS, 6, 3e-3, 3.0, 0.4
+"""Over what time, from how many steps of ``STEP_MS``, with which least movement (share of the rating), over how many movements'
+worth, and below which correlation an instrument's record does not belong to the others'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,27 @@ def shifted(segment: Segment, decided: int, noise: Noise) -> Suspect | None:
             if k and left < best[0]:
                 best = (left, i, k)
     return Suspect(best[1], "shifted", best[2] * segment.dt_ms) if best[2] else None
+
+
+def estranged(segment: Segment, decided: int) -> bool:
+    """Whether an instrument's movements have nothing to do with what all others tell of it, with about as much movement on both sides.
+
+    Expected movement y = x − dR. A hidden load adds its own to y alone: corr(x, y) = √(xx/yy) ≥ 0.58 where yy ≤ 3·xx. Below that the
+    record is of another time, and until more is known nobody is accused.
+    """
+    begin = int(np.searchsorted(segment.ts_ms, segment.end_ms[decided - 1] - ESTRANGED_MS))
+    wide = max(1, STEP_MS // segment.dt_ms)
+    rows = (decided - begin) // wide
+    if rows < ESTRANGED_ROWS:
+        return False
+    first = decided - rows * wide
+    x = np.diff(segment.x_w[first:decided].reshape(rows, wide, -1).mean(axis=1), axis=0)
+    y = x - np.diff(segment.residual_w[first:decided].reshape(rows, wide).mean(axis=1))[:, None]
+    xx, yy, y4 = (x**2).sum(axis=0), (y**2).sum(axis=0), (y**4).sum(axis=0)
+    moving = np.minimum(xx, yy) > rows * (ESTRANGED_MOVES * segment.plan.rated_w) ** 2
+    alike = (xx < 3 * yy) & (yy < 3 * xx) & (yy**2 > ESTRANGED_EVENTS * y4)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return bool((moving & alike & (np.abs((x * y).sum(axis=0)) < ESTRANGED_CORR * np.sqrt(xx * yy))).any())
 
 
 def _movements(x: Floats, wide: int) -> Floats:

@@ -29,6 +29,8 @@ LONG_MS = 4 * HOUR_MS
 LEAST_SHARE = (2e-3, 1e-3)
 """A mean power under this share of the rating is no load worth an inspector's trip, whatever its significance (in windows shorter
 than, and from, ``LONG_MS`` on)."""
+CLOCK_LIMIT_S = 45.0
+"""A clock may be off so much at any time, whatever the register says: what it makes of a ramp or a step is no load."""
 _YEAR_MS = 365.25 * DAY_MS
 
 
@@ -147,9 +149,23 @@ def tests(segment: Segment, course: Course, total: Sums, length_ms: int, first: 
     h = cautious(threshold(length_ms, a_year), course, use)
     drift = np.array([accuracy.stability(c.point, length_ms / DAY_MS) for c in segment.plan.channels])
     moves = ((total.absolute[e] - total.absolute[s]) * drift).max(axis=1)
-    spare = (np.abs(number) - h * sd - moves) / rows
+    spare = (np.abs(number) - h * sd - np.maximum(moves, clock_moves(segment, s, e))) / rows
     least = LEAST_SHARE[length_ms >= LONG_MS] * segment.plan.rated_w
     return Tests(length_ms, s, e, h, number / sd, number / rows, sd / rows, spare, least)
+
+
+def clock_moves(segment: Segment, s: NDArray[np.int64], e: NDArray[np.int64]) -> Floats:
+    """How much of Σ residual over [s, e) one clock that is off by τ ≤ ``CLOCK_LIMIT_S`` can make, (k,) in W·intervals.
+
+    τ·(P(end) − P(begin))/dt, at its most within the interval by which either end is uncertain; and, at the window's end, a step that
+    one instrument has just shown and the others may show an interval later: all of it.
+    """
+    x = segment.x_w
+    last = x[np.maximum(e - 2, 0)]
+    ends, begins = np.stack([x[e - 1], last]), np.stack([x[np.maximum(s - 1, 0)], x[s]])
+    most = np.maximum(np.abs(ends.max(axis=0) - begins.min(axis=0)), np.abs(ends.min(axis=0) - begins.max(axis=0)))
+    limit = np.array([max(CLOCK_LIMIT_S, 3 * c.point.clock_u_s) for c in segment.plan.channels]) * 1000 / segment.dt_ms
+    return np.asarray(np.maximum(most * limit, np.abs(x[e - 1] - last) * np.maximum(limit, 1.0)).max(axis=1))
 
 
 def cautious(h: float, course: Course, use: NDArray[np.int64]) -> Floats:

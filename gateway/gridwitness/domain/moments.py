@@ -33,3 +33,9 @@ def spoken(ms: int, zone: str) -> str:
 def hour_key(ms: int) -> str:
     """The UTC hour as it names a raw segment, for instance ``2026-12-01T04``."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H")
+
+
+def local_offset_ms(ms: int, zone: tzinfo) -> int:
+    """What a zone's clocks are ahead of UTC at a moment."""
+    offset = datetime.fromtimestamp(ms / 1000, zone).utcoffset()
+    return 0 if offset is None else round(offset.total_seconds() * 1000)
