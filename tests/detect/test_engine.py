@@ -69,6 +69,19 @@ def test_energy_interval_holds_the_truth(two_hundred: list[tuple[Analysis, Truth
     assert np.median(widths) < 0.08
 
 
+def test_the_static_statistic_stands_beside_the_windowed_one(two_hundred: list[tuple[Analysis, Truth]]) -> None:
+    """By the classes alone 100 kW are about three standard uncertainties of a 5 MW balance of class 0.5S; it adds no evidence twice."""
+    values = []
+    for analysis, _ in two_hundred:
+        (found,) = cases(analysis)
+        (static,) = [c for c in found.contributions if c.statistic == "static"]
+        assert (static.threshold, static.llr) == (3.0, 0.0)
+        assert found.llr == pytest.approx(sum(c.llr for c in found.contributions), abs=1e-6)
+        values.append(static.value)
+    assert 2.0 < np.median(values) < 4.5
+    assert np.std(values) < 1.0  # the errors are at half their class
+
+
 def test_nothing_is_found_in_two_hundred_clean_plants() -> None:
     assert [f for seed in range(200) for f in cases(judged(Scenario(seed))[0])] == []
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gridwitness.domain.series import OK, SUSPECT, PointSeries, SiteReadings
 from gridwitness.service.demo.outcome import Outcome, strongest
-from gridwitness.service.demo.tally import Tally, assigned, count, missing_intervals
+from gridwitness.service.demo.tally import Holes, Tally, assigned, count, holes
 
 
 def payload(boot: int, seq: int, note: str = "") -> bytes:
@@ -65,10 +65,10 @@ def series(starts: list[int], quality: list[int]) -> SiteReadings:
     return SiteReadings(points=points)
 
 
-def test_partial_and_absent_intervals_are_missing() -> None:
+def test_partial_and_absent_intervals_are_told_apart() -> None:
     readings = series([1, 2, 4], [OK, SUSPECT, OK])
-    assert missing_intervals(readings, ["m", "other"], 60_000, 6 * 60_000) == {"m": 3, "other": 5}
-    assert missing_intervals(readings, ["m"], 30_000, 2 * 60_000 + 1) == {"m": 0}
+    assert holes(readings, ["m", "other"], 60_000, 6 * 60_000) == {"m": Holes(2, 1), "other": Holes(5, 0)}
+    assert holes(readings, ["m"], 30_000, 2 * 60_000 + 1) == {"m": Holes(0, 0)}
 
 
 FINDING: dict[str, Any] = {
@@ -88,7 +88,7 @@ def outcome(**changes: Any) -> Outcome:
         "tally": Tally(3, 3, frozenset(), frozenset(), frozenset(), 0),
         "board_kills": 1,
         "gateway_kills": 1,
-        "missing": {"m": 1},
+        "holes": {"m": Holes(1, 1)},
         "mine": True,
         "onset_ms": 1000,
         "true_energy_wh": 99.0,
@@ -122,7 +122,8 @@ def test_a_good_outcome() -> None:
         {"tally": Tally(3, 2, frozenset({("d", 1, 1)}), frozenset(), frozenset(), 0)},
         {"tally": Tally(3, 3, frozenset(), frozenset({("d", 1, 1)}), frozenset(), 0)},
         {"tally": Tally(3, 3, frozenset(), frozenset(), frozenset({("d", 1, 1)}), 0)},
-        {"missing": {"m": 2}},
+        {"holes": {"m": Holes(2, 0)}},
+        {"holes": {"m": Holes(0, 3)}},
         {"finding": None},
         {"finding": FINDING | {"kind": "behind_the_meter_supply"}},
         {"detected_ms": 500},

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from gridwitness.detect import innocence, odds, windows, wording
 from gridwitness.detect.balance import Segment
 from gridwitness.detect.energy import energy
 from gridwitness.detect.monitor import EPISODE_MS, Event, Watch
 from gridwitness.domain.finding import BAD_DATA, CALIBRATION_CONFLICT, CASE, WATCH, Contribution, Finding, Subject
 from gridwitness.topology.model import LawfulBasis
+
+STATIC_LIMIT = 3.0
+"""Standard uncertainties beyond which a residual is more than certified instruments can make of it."""
 
 
 def findings(segment: Segment, watch: Watch, zone: str) -> list[Finding]:
@@ -76,9 +81,21 @@ def _weighed(segment: Segment, event: Event, innocent: bool) -> tuple[Contributi
     if event.status == WATCH:
         ceiling = "an_instrument_alone_could" if innocent or event.innocent or event.distrusted else "only_a_hint"
     name = "first_day" if event.first_day else windows.name(event.length_ms)
+    beside = () if event.first_day else (_static(segment, event),)
     age = int(segment.end_ms[event.decided - 1]) - int(segment.ts_ms[0])
     looks = max(1.0, age / event.length_ms) * len(windows.LENGTHS_MS)
-    return odds.weigh(name, event.statistic, event.threshold, event.sd_w, segment.plan.rated_w, looks, ceiling)
+    return odds.weigh(name, event.statistic, event.threshold, event.sd_w, segment.plan.rated_w, looks, ceiling) + beside
+
+
+def _static(segment: Segment, event: Event) -> Contribution:
+    """Z0 = mean(R)/u(R) from the onset to the decision, with the certified classes alone: nothing learnt from the past.
+
+    Every column of the design is scaled to a prior of N(0, 1), so u(R) is the length of the mean row. It is told beside the windowed
+    statistic, whose evidence already contains it: its own log-likelihood ratio is 0.
+    """
+    rows = slice(event.onset.at, max(event.decided, event.onset.at + 1))
+    u_w = float(np.linalg.norm(segment.design[rows].mean(axis=0)))
+    return Contribution("bus_balance", "static", float(segment.residual_w[rows].mean()) / max(u_w, 1e-9), STATIC_LIMIT, 0.0)
 
 
 def _span(segment: Segment, event: Event) -> tuple[int, int | None]:

@@ -33,10 +33,10 @@ def conclude(rig: Rig, say: Say, began_s: float) -> Outcome:
     stored = [(dev, r.payload, hashlib.sha256(r.payload).hexdigest()) for dev in rig.boards for r in store.raw(dev)]
     counts = tally.count(promised, stored, len(store.quarantined(1000)))
     points = [p for b in plan.boards for p in (b.samples, *(m.point for m in b.meters))]
-    missing = tally.missing_intervals(store.readings(rig.site), points, plan.start_ms, end_ms)
+    holes = tally.holes(store.readings(rig.site), points, plan.start_ms, end_ms)
     row = _strongest_row(store.findings(rig.site))
     onset_ms, true_wh = _truth(rig, end_ms)
-    _tell(counts, missing, row, true_wh, say)
+    _tell(counts, holes, row, true_wh, say)
     store.close()
     bundle = proof.export(rig.directory, row.id) if row else None
     verify_exit = proof.verify(bundle, rig.trust) if bundle else None
@@ -48,7 +48,7 @@ def conclude(rig: Rig, say: Say, began_s: float) -> Outcome:
         tally=counts,
         board_kills=1,
         gateway_kills=1,
-        missing=missing,
+        holes=holes,
         mine=rig.mine,
         onset_ms=onset_ms,
         true_energy_wh=true_wh,
@@ -95,11 +95,12 @@ def _truth(rig: Rig, end_ms: int) -> tuple[int | None, float]:
     return min(parse_ms(s["from"]) for s in supplies), sum(energy_between(s, rig.plan.start_ms, end_ms) for s in supplies)
 
 
-def _tell(counts: tally.Tally, missing: dict[str, int], row: FindingRow | None, true_wh: float, say: Say) -> None:
+def _tell(counts: tally.Tally, holes: dict[str, tally.Holes], row: FindingRow | None, true_wh: float, say: Say) -> None:
     numbers = counts.as_json()
     say(f"records: {numbers['published']} assigned by boards, {numbers['stored']} stored")
     say(f"lost: {numbers['lost']}, doubled: {numbers['duplicated']}, quarantined: {numbers['quarantined']}")
-    say(f"intervals missing after the power cut: {sum(missing.values())}")
+    missing, partial = sum(h.missing for h in holes.values()), sum(h.partial for h in holes.values())
+    say(f"after the power cut: {missing} intervals missing, {partial} measured in part")
     if row is None:
         say("no finding: the balance of the plant holds")
         return

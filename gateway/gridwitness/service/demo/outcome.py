@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from gridwitness.service.demo.tally import Tally
+from gridwitness.service.demo.tally import Holes, Tally
 
 SUPPLY_KINDS = ("dedicated_line_supply", "behind_the_meter_supply", "captive_supply", "unexplained_output_drop", "unregistered_load")
 VERIFIED = (0, 10)
@@ -18,7 +18,7 @@ class Outcome:
     tally: Tally
     board_kills: int
     gateway_kills: int
-    missing: dict[str, int]
+    holes: dict[str, Holes]
     mine: bool
     onset_ms: int | None
     true_energy_wh: float
@@ -36,9 +36,10 @@ class Outcome:
         for word, positions in (("lost", self.tally.lost), ("altered", self.tally.altered), ("doubled", self.tally.duplicated)):
             if positions:
                 wrong.append(f"{len(positions)} records were {word}, for instance {min(positions)}")
-        worst = max(self.missing.values(), default=0)
-        if worst > self.board_kills:
-            wrong.append(f"{worst} intervals of one point are missing after {self.board_kills} kills of boards: {self.missing}")
+        for point, hole in self.holes.items():
+            if hole.missing > self.board_kills or hole.missing + hole.partial > 2 * self.board_kills:
+                sentence = f"{hole.missing} intervals of {point} are missing and {hole.partial} partial"
+                wrong.append(f"{sentence} after {self.board_kills} kills of boards")
         if self.mine:
             wrong += self._judge_finding()
         elif self.finding is not None:

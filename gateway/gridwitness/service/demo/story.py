@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gridwitness.domain.errors import GridwitnessError
-from gridwitness.domain.moments import iso
+from gridwitness.domain.moments import MINUTE_MS, iso
 from gridwitness.service import ports
 from gridwitness.service.broker import free_port
 from gridwitness.service.demo import proof
@@ -19,6 +19,8 @@ from gridwitness.sim import scenario
 SCENARIO = "longtan"
 BOARD_KILL, GATEWAY_KILL = 0.2, 0.7
 """When, as a share of the scenario."""
+KILL_STEP_MS = 7_000
+"""Each seed cuts the power at another moment of an interval."""
 KILLED_BOARD = "gw-l1"
 BOARDS_END_S = 60.0
 
@@ -74,7 +76,7 @@ class Story:
     def play(self) -> None:
         """Start everything, let it run, kill two processes on the way, wait for the end."""
         self._start()
-        self._until(BOARD_KILL)
+        self._until(BOARD_KILL, self.rig.plan.seed * KILL_STEP_MS % MINUTE_MS)
         self.rig.boards[KILLED_BOARD].kill()
         self._tell(f"the power of board {KILLED_BOARD} was cut (SIGKILL); it starts again")
         self.rig.boards[KILLED_BOARD].start()
@@ -105,11 +107,11 @@ class Story:
         assert self.rig.clock is not None
         self.say(f"{iso(self.rig.clock.now_ms(), self.rig.plan.register.timezone)[11:19]}  {sentence}")
 
-    def _until(self, share: float) -> None:
-        """Wait for a time of the scenario, telling of findings as they come."""
+    def _until(self, share: float, later_ms: int = 0) -> None:
+        """Wait for a time of the scenario."""
         clock, plan = self.rig.clock, self.rig.plan
         assert clock is not None
-        target = plan.start_ms + round(plan.duration_s * 1000 * share)
+        target = plan.start_ms + round(plan.duration_s * 1000 * share) + later_ms
         rigs.wait_for(lambda: clock.now_ms() >= target, f"minute {plan.duration_s * share / 60:.0f}", self.rig.plant, limit_s=600)
 
     def _finish(self) -> None:

@@ -71,12 +71,24 @@ def count(promised: dict[Position, str], stored: Iterable[tuple[str, bytes, str]
     )
 
 
-def missing_intervals(readings: SiteReadings, points: Iterable[str], from_ms: int, to_ms: int, step_ms: int = MINUTE_MS) -> dict[str, int]:
-    """Whole intervals of ``[from_ms, to_ms)`` for which a point has no record of full quality, by point."""
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """What is not whole in a point's record: intervals without any record, and those that were measured only in part."""
+
+    missing: int
+    partial: int
+
+
+def holes(readings: SiteReadings, points: Iterable[str], from_ms: int, to_ms: int, step_ms: int = MINUTE_MS) -> dict[str, Holes]:
+    """Holes in the intervals that lie wholly in ``[from_ms, to_ms)``, by point."""
     wanted = np.arange(-(-from_ms // step_ms) * step_ms, to_ms - step_ms + 1, step_ms)
     out = {}
     for point in points:
         series = readings.points.get(point)
-        have = series.ts_ms[series.quality == OK] if series is not None else np.empty(0, np.int64)
-        out[point] = int(np.setdiff1d(wanted, have).size)
+        if series is None:
+            out[point] = Holes(wanted.size, 0)
+            continue
+        there = np.intersect1d(wanted, series.ts_ms)
+        whole = np.intersect1d(wanted, series.ts_ms[series.quality == OK])
+        out[point] = Holes(wanted.size - there.size, there.size - whole.size)
     return out

@@ -73,6 +73,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "detector.output_vs_water": ("出力与来水", "Output vs water"),
     "detector.instruments": ("仪表", "Instruments"),
     "statistic.glr": ("广义似然比", "GLR"),
+    "statistic.static": ("静态残差（仅按准确度等级）", "static residual (classes alone)"),
     "statistic.first_day": ("自首日起的负荷", "load from the first day"),
     "statistic.windows_looked_at": ("看过的窗口数（折减）", "windows looked at (discount)"),
     "statistic.model_may_be_wrong": ("模型可能有误（封顶）", "model may be wrong (ceiling)"),
