@@ -32,6 +32,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
     return report
 
 
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """A whole file that skips itself counts too."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _skipped.append((report.nodeid, report.longrepr[2]))
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A test that CI skipped without a permitted reason turns the run red."""
     if os.environ.get("GRIDWITNESS_NO_SKIPS") != "1":
