@@ -64,7 +64,7 @@ branches:
   - {id: L2, bus: B2, role: registered_load, customer: C2, point: m-l2}
   - {id: K1, bus: B2, role: transfer, to_bus: B1, point: m-k1}
   - {id: T1, bus: B1, role: grid_tie, point: m-tie, revenue_point: m-rev, tie_loss: {no_load_w: 0, at_rated_w: 9000}}
-  - {id: L9, bus: null, role: observed_line, point: m-l9}
+  - {id: L9, bus: null, role: observed_line, point: m-l9, customer: C2}
 points:
   - {id: m-g1, kind: verified_meter, meter_class: 0.2S, ct_class: 0.2S, vt_class: 0.2, i_rated_a: 200}
   - {id: m-g2, kind: verified_meter, meter_class: 0.2S, ct_class: 0.2S, vt_class: 0.2, i_rated_a: 200}

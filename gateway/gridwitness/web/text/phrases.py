@@ -17,6 +17,10 @@ _ZH = (
     (r"(\S+) began to read low", "{0} 开始偏低"),
     (r"the no-load loss is higher than registered", "空载损耗高于登记值"),
     (r"more than (.+)", "超过 {0}"),
+    (r"a customer of the grid that this site's register does not know", "本站登记之外的电网用户"),
+    (r"the frequency of (\S+) or (\S+) is wrong", "{0} 或 {1} 的频率有误"),
+    (r"it is (\S+) \((\w+)\), which is not metered", "它就是未装表的 {0}"),
+    (r"it is the registered supply \((.+)\)", "它就是已登记的供电（{0}）"),
     # prior
     (r"default (.+)", "默认 {0}"),
     # what cannot be seen
@@ -26,6 +30,9 @@ _ZH = (
         "只平衡 {0} 至 {1} 一段：其前后的分接在此看不见",
     ),
     (r"(.+) is not metered: its range was added to the uncertainty", "{0} 未装表：其变化范围已计入不确定度"),
+    (r"the conductor itself is not traced: (\S+) feeds (\S+) as far as powers tell", "导线本身未经查勘：就功率所见，{0} 供给 {1}"),
+    (r"what (\S+) is connected to is known only as far as its power tells", "{0} 接在何处，只能从其功率推知"),
+    (r"only what passes (\S+) is seen: a supply past it would not be", "只看得见经过 {0} 的电量：绕过它的供电看不见"),
     # what cannot be checked
     (r"no instrument on (.+)", "{0} 没有仪表"),
     (r"no generator, tie or transfer is registered on it", "其上没有登记发电机、联络线或母联"),
@@ -35,6 +42,23 @@ _ZH = (
     (r"its instruments share no complete interval", "其仪表没有共同的完整区间"),
     (r"no turbine flow and no generator meter", "没有水轮机流量，也没有机端表"),
     (r"no turbine flow or inflow: energy taken before (.+) would not be seen", "没有水轮机流量或来水：在 {0} 之前取走的电量看不见"),
+    (
+        r"critical measurement: no balance contains it, so that nothing else would show its error",
+        "关键量测：没有平衡包含它，其误差无从校核",
+    ),
+    (r"observed line without a usable reading", "观测线路没有可用读数"),
+    (r"no instrument at a generator, tie or revenue meter: its source cannot be told", "发电机、联络线和关口均无仪表：无法判断其电源"),
+    (r"no step and no movement that would tell which source feeds it", "没有能说明电源的阶跃或变化"),
+    (r"no usable reading since cut-off order (\S+): a restart would not be seen", "断电令 {0} 之后没有可用读数：恢复用电看不见"),
+    (r"its water is known, its output is not: (.+)", "水量已知而出力未知：{0}"),
+    (
+        r"(\S+) whole days of water and output: (\S+) must be learnt before a drop can be told",
+        "水量与出力仅有 {0} 个整日，需 {1} 日才能判断出力下降",
+    ),
+    (
+        r"inflow without turbine flow: output against water gives low confidence, at most a watch",
+        "只有来水而无水轮机流量：可信度低，至多列为关注",
+    ),
     # data quality
     (r"not in the register", "不在登记中"),
     (r"frozen", "读数冻结"),
