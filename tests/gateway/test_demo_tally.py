@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from gridwitness.domain.series import OK, SUSPECT, PointSeries, SiteReadings
 from gridwitness.service.demo.outcome import Outcome, strongest
-from gridwitness.service.demo.tally import Holes, Tally, assigned, count, holes
+from gridwitness.service.demo.tally import Holes, Tally, count, holes
+from gridwitness.sim.boards import Board, Interpreter
 
 
 def payload(boot: int, seq: int, note: str = "") -> bytes:
@@ -51,10 +52,11 @@ def test_a_record_stored_before_the_board_could_say_so_is_published() -> None:
 
 
 def test_a_half_written_trace_line_is_no_promise(tmp_path: Path) -> None:
-    trace = tmp_path / "assigned.log"
-    trace.write_text("1 0 aa\n1 1 bb\n1 2 c")
-    assert assigned(trace, "gw-1") == {("gw-1", 1, 0): "aa", ("gw-1", 1, 1): "bb"}
-    assert assigned(tmp_path / "absent", "gw-1") == {}
+    board = Board(tmp_path, Interpreter(tmp_path / "none", "x64"), tmp_path)
+    (tmp_path / "hal.json").write_text('{"trace": "assigned.log"}')
+    assert board.assigned() == {}
+    (tmp_path / "assigned.log").write_text("1 0 aa\n1 1 bb\n1 2 c")
+    assert board.assigned() == {(1, 0): "aa", (1, 1): "bb"}
 
 
 def series(starts: list[int], quality: list[int]) -> SiteReadings:

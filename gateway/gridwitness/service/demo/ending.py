@@ -25,7 +25,7 @@ def conclude(rig: Rig, say: Say, began_s: float) -> Outcome:
     plan = rig.plan
     assert rig.broker is not None
     end_ms = plan.start_ms + round(plan.duration_s * 1000)
-    promised = {p: sha for dev, board in rig.boards.items() for p, sha in tally.assigned(board.folder / "assigned.log", dev).items()}
+    promised = {(dev, *at): sha for dev, board in rig.boards.items() for at, sha in board.assigned().items()}
     store = rig.store()
     complaints = [f"board {dev} ended with {status}" for dev, status in _exits(rig) if status != 0]
     if not _patiently(lambda: _caught_up(store, rig, promised.keys(), end_ms)):

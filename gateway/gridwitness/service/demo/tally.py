@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -35,20 +34,6 @@ class Tally:
             "duplicated": len(self.duplicated),
             "quarantined": self.quarantined,
         }
-
-
-def assigned(trace: Path, dev: str) -> dict[Position, str]:
-    """What a board says it has assigned: one line ``boot seq sha256`` per record that reached its flash.
-
-    A last line without its end was being written when the board was killed; its record may or may not be on flash.
-    """
-    out: dict[Position, str] = {}
-    if not trace.exists():
-        return out
-    for line in trace.read_text().split("\n")[:-1]:
-        boot, seq, digest = line.split()
-        out[(dev, int(boot), int(seq))] = digest
-    return out
 
 
 def count(promised: dict[Position, str], stored: Iterable[tuple[str, bytes, str]], quarantined: int) -> Tally:
